@@ -1,0 +1,18 @@
+"""Multi-task, multi-objective deep ranking for recommender systems."""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from paretorank.workflows.ranker import Ranker
+
+__all__ = ["Ranker", "__version__"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Load `Ranker` on first use, so that `import paretorank` does not import torch."""
+    if name == "Ranker":
+        from paretorank.workflows.ranker import Ranker
+
+        return Ranker
+    raise AttributeError(f"module 'paretorank' has no attribute {name!r}")

@@ -1,0 +1,28 @@
+"""What a column means as something to predict."""
+
+from typing import Literal
+
+from pydantic import PositiveFloat
+
+from paretorank.foundation.section import Section
+
+LabelKind = Literal["binary", "regression", "duration", "count"]
+
+
+class LabelSpec(Section):
+    """One label: where it stands, of which kind it is, and on which rows it means something."""
+
+    name: str
+    """Name of the task."""
+    column: str
+    """Column of the log."""
+    kind: LabelKind
+    """binary: 0 or 1; regression: any number; duration: a number >= 0; count: 0, 1, 2, ..."""
+    parent: str | None = None
+    """Task without which this one cannot happen."""
+    observed_when: str | None = None
+    """A task (its label must be 1) or a condition over columns; elsewhere the label is absent."""
+    scale: PositiveFloat = 1.0
+    """Labels are multiplied by this: 0.001 turns milliseconds into seconds."""
+    clip: PositiveFloat | None = None
+    """Labels above this (after scaling) are set to it."""
