@@ -1,6 +1,6 @@
 """What the columns of a data set mean."""
 
-from paretorank.schema.dataset import DataConfig, JoinConfig, KeysConfig, SplitConfig
+from paretorank.schema.dataset import DataConfig, JoinConfig, KeysConfig, SplitConfig, SplitName
 from paretorank.schema.features import (
     CategoricalFeature,
     FeatureConfig,
@@ -24,6 +24,7 @@ __all__ = [
     "NumericFeature",
     "SequenceFeature",
     "SplitConfig",
+    "SplitName",
     "StatisticConfig",
     "VectorFeature",
 ]

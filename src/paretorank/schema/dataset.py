@@ -6,6 +6,8 @@ from pydantic import Field, PositiveInt
 
 from paretorank.foundation.section import Section
 
+SplitName = Literal["train", "valid", "test"]
+
 
 class KeysConfig(Section):
     """Which columns say who, what, which list, and when."""

@@ -17,5 +17,8 @@ class StatisticConfig(Section):
     """Columns that together name the entity: ["user_id"] or ["user_id", "tab"]."""
     smoothing: NonNegativeFloat = 20.0
     """Weight of the overall mean, in rows."""
+    refresh_s: NonNegativeFloat = 86_400.0
+    """With a time key, a training row sees only rows of earlier periods of this length, as at
+    serving, where the numbers are renewed so often; 0 means up to the moment before."""
     tasks: tuple[str, ...] | None = None
     """Tasks to count; all where absent."""

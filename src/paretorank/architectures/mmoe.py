@@ -1,0 +1,55 @@
+"""Multi-gate mixture of experts (MMoE): every task mixes the same experts with a gate of its own.
+
+Source: Ma et al., Modeling Task Relationships in Multi-task Learning with Multi-gate
+    Mixture-of-Experts, KDD 2018, section 4.2, equations 6 to 8.
+We deviate: gates start near uniform (standard deviation 0.01), which the paper does not fix; all
+first layers of the experts are one matrix product.
+Shapes: B rows, T tasks, D input width, E experts, H expert width.
+"""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from typing_extensions import override
+
+from paretorank.architectures.base import Architecture
+from paretorank.architectures.experts_config import ExpertsConfig
+from paretorank.blocks import GateBank, mix_experts
+
+
+class MMoEConfig(ExpertsConfig):
+    """Hyper-parameters of MMoE."""
+
+    kind: Literal["mmoe"] = "mmoe"
+
+    def build(self, *, in_dim: int, n_tasks: int, generator: torch.Generator) -> "MMoE":
+        """Return the network with initial values drawn from `generator`."""
+        return MMoE(self, in_dim=in_dim, n_tasks=n_tasks, generator=generator)
+
+
+class MMoE(Architecture):
+    """Every task mixes the same experts with a gate of its own."""
+
+    def __init__(
+        self, config: MMoEConfig, *, in_dim: int, n_tasks: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.experts = config.build_experts(in_dim=in_dim, generator=generator)
+        self.gates = GateBank(in_dim, config.n_experts, n_gates=n_tasks, generator=generator)
+        self.out_dim = self.experts.out_dim
+
+    @override
+    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B T H"]:
+        return mix_experts(self.gates(x).softmax(dim=2), self.experts(x))
+
+    @override
+    def shared_parameters(self) -> list[nn.Parameter]:
+        return list(self.experts.parameters())
+
+    @override
+    @torch.no_grad()
+    def gate_weights(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B T E"]:
+        weights: Tensor = self.gates(x).softmax(dim=2)
+        return weights

@@ -1,0 +1,56 @@
+"""One-gate mixture of experts (OMoE): the experts of MMoE under a single gate.
+
+Source: Ma et al., Modeling Task Relationships in Multi-task Learning with Multi-gate
+    Mixture-of-Experts, KDD 2018, section 4.1, equation 5.
+We deviate: gates start near uniform (standard deviation 0.01), which the paper does not fix.
+Shapes: B rows, T tasks, D input width, E experts, H expert width.
+"""
+
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from typing_extensions import override
+
+from paretorank.architectures.base import Architecture
+from paretorank.architectures.experts_config import ExpertsConfig
+from paretorank.blocks import GateBank, mix_experts
+
+
+class OMoEConfig(ExpertsConfig):
+    """Hyper-parameters of OMoE."""
+
+    kind: Literal["omoe"] = "omoe"
+
+    def build(self, *, in_dim: int, n_tasks: int, generator: torch.Generator) -> "OMoE":
+        """Return the network with initial values drawn from `generator`."""
+        return OMoE(self, in_dim=in_dim, n_tasks=n_tasks, generator=generator)
+
+
+class OMoE(Architecture):
+    """All tasks read the same mixture of experts."""
+
+    def __init__(
+        self, config: OMoEConfig, *, in_dim: int, n_tasks: int, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.experts = config.build_experts(in_dim=in_dim, generator=generator)
+        self.gate = GateBank(in_dim, config.n_experts, n_gates=1, generator=generator)
+        self.n_tasks = n_tasks
+        self.out_dim = self.experts.out_dim
+
+    @override
+    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B T H"]:
+        mixed = mix_experts(self.gate(x).softmax(dim=2), self.experts(x))
+        return mixed.expand(-1, self.n_tasks, -1)
+
+    @override
+    def shared_parameters(self) -> list[nn.Parameter]:
+        return list(self.parameters())
+
+    @override
+    @torch.no_grad()
+    def gate_weights(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B T E"]:
+        weights: Tensor = self.gate(x).softmax(dim=2)
+        return weights.expand(-1, self.n_tasks, -1)

@@ -1,0 +1,330 @@
+"""Fit an encoder on the training rows in one streaming pass.
+
+Every part keeps a small summary that merges by addition (counts of values, a thinned sample of
+numbers); only the keys, labels and times that target statistics need are kept row by row.
+
+Shapes: N training rows, T tasks, S columns of statistics.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import polars as pl
+from jaxtyping import Float32
+
+from paretorank.data.encoder import (
+    Buckets,
+    Encoder,
+    as_floats,
+    feature_columns,
+    statistic_columns,
+)
+from paretorank.data.hashing import mix
+from paretorank.data.history import FittedHistory, fit_item_values
+from paretorank.data.layout import (
+    CategoricalColumn,
+    Layout,
+    NumericColumn,
+    RaggedColumn,
+    TableSpec,
+)
+from paretorank.data.lists import read_lists
+from paretorank.data.numbers import FittedNumber, fit_line, fit_number
+from paretorank.data.sketches import Sample, ValueCounts
+from paretorank.data.statistics import (
+    N_FOLDS,
+    FittedStatistic,
+    Overall,
+    Totals,
+    entity_keys,
+    fit_totals,
+    other_fold_totals,
+    past_totals,
+    statistic_features,
+)
+from paretorank.data.timeline import moments, seconds
+from paretorank.data.vocabulary import Vocabulary, fit_vocabulary, value_kind, without
+from paretorank.foundation.errors import ConfigError
+from paretorank.foundation.suggestions import did_you_mean
+from paretorank.schema import (
+    CategoricalFeature,
+    FeatureConfig,
+    HistoryFeature,
+    LabelSpec,
+    NumericFeature,
+    SequenceFeature,
+    StatisticConfig,
+    VectorFeature,
+)
+
+
+@dataclass(frozen=True)
+class FitPlan:
+    """What is to be fitted."""
+
+    features: Mapping[str, FeatureConfig]
+    statistics: Mapping[str, StatisticConfig]
+    labels: Sequence[LabelSpec]
+    time: str | None
+    item_tables: Sequence[pl.DataFrame] = ()
+    """Tables with the item and the matched column of every history: what an item is."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """An encoder, and what its training rows may see of their own target statistics."""
+
+    encoder: Encoder
+    train_statistics: Float32[np.ndarray, "N S"]
+
+
+def fit_encoder(plan: FitPlan, chunks: Iterable[pl.DataFrame]) -> Fitted:
+    """Fit on chunks of training rows; labels are columns named like their tasks."""
+    check_plan(plan)
+    fit = _Fit(plan)
+    for chunk in chunks:
+        fit.update(chunk)
+    return fit.finish()
+
+
+def check_plan(plan: FitPlan) -> None:
+    """Refuse tables and tasks that do not exist.
+
+    Raises:
+        ConfigError: a feature shares the table of something that has none, or a statistic counts
+            a task that is not declared.
+    """
+    owners = [name for name, feature in plan.features.items() if _owns_table(feature)]
+    for name, feature in plan.features.items():
+        table = getattr(feature, "table", None)
+        if table is not None and table not in owners:
+            raise ConfigError(
+                f"features.{name}.table is {table!r}, which is no feature with its own codes.",
+                hint=did_you_mean(table, owners),
+            )
+    tasks = [label.name for label in plan.labels]
+    for name, statistic in plan.statistics.items():
+        for task in statistic.tasks or ():
+            if task not in tasks:
+                raise ConfigError(
+                    f"statistics.{name}.tasks names {task!r}, which is no task.",
+                    hint=did_you_mean(task, tasks),
+                )
+
+
+class _Fit:
+    """Summaries of the training rows seen so far."""
+
+    def __init__(self, plan: FitPlan) -> None:
+        self.plan = plan
+        self.counts = {n: ValueCounts() for n, f in plan.features.items() if _counts_values(f)}
+        self.samples: dict[str, Sample] = {}
+        self.has_missing: dict[str, bool] = {}
+        self.labels: list[np.ndarray] = []
+        self.moments: list[np.ndarray] = []
+        self.entities: dict[str, list[np.ndarray]] = {name: [] for name in plan.statistics}
+        self.key_kinds: dict[str, tuple[str, ...]] = {}
+        self.time_dtype: pl.DataType = pl.Int64()
+        self.histories: dict[str, FittedHistory] = {}
+
+    def update(self, chunk: pl.DataFrame) -> None:
+        """Take in one chunk of training rows."""
+        for name, feature in self.plan.features.items():
+            self._update_feature(name, feature, chunk)
+        names = [label.name for label in self.plan.labels]
+        self.labels.append(
+            chunk.select(pl.col(names).fill_null(float("nan"))).to_numpy().astype(np.float32)
+        )
+        if self.plan.time is not None and self.plan.statistics:
+            self.time_dtype = chunk[self.plan.time].dtype
+            self.moments.append(moments(chunk[self.plan.time]))
+        for name, statistic in self.plan.statistics.items():
+            if name not in self.key_kinds:
+                self.key_kinds[name] = tuple(value_kind(chunk[c]) for c in statistic.of)
+            keys = entity_keys(chunk, statistic.of, self.key_kinds[name])
+            self.entities[name].append(keys)
+
+    def finish(self) -> Fitted:
+        """Return the encoder and the training rows' own statistics."""
+        n_tasks = len(self.plan.labels)
+        labels = np.concatenate(self.labels) if self.labels else np.zeros((0, n_tasks), np.float32)
+        self.labels.clear()
+        vocabularies = {
+            name: self._vocabulary(name, feature)
+            for name, feature in self.plan.features.items()
+            if _owns_table(feature)
+        }
+        numbers = {n: self._number(n) for n in self.samples}
+        overall = _overall(self.plan.labels, labels)
+        statistics, train = self._statistics(labels, overall)
+        names = [
+            column
+            for name, statistic in statistics.items()
+            for column in statistic_columns(name, statistic.task_names)
+        ]
+        numbers |= {n: fit_line(train[:, at].astype(np.float64)) for at, n in enumerate(names)}
+        encoder = Encoder(
+            self._layout(vocabularies, numbers, names),
+            dict(self.plan.features),
+            vocabularies,
+            numbers,
+            self.histories,
+            statistics,
+            overall,
+        )
+        return Fitted(encoder, train)
+
+    def _update_feature(self, name: str, feature: FeatureConfig, chunk: pl.DataFrame) -> None:
+        column = chunk[feature.column or name]
+        match feature:
+            case CategoricalFeature(multi=False):
+                if name in self.counts:
+                    self.counts[name].update(without(column, feature.missing))
+            case CategoricalFeature() | SequenceFeature():
+                if name in self.counts:
+                    lists = read_lists(column, separator=feature.separator)
+                    self.counts[name].update(lists.values)
+            case NumericFeature():
+                self._sample(name, as_floats(without(column, feature.missing)))
+            case VectorFeature():
+                for at in range(feature.dim):
+                    self.has_missing[f"{name}.{at}"] = bool(column.null_count()) and at == 0
+            case HistoryFeature():
+                self._update_history(name, feature, chunk)
+
+    def _update_history(self, name: str, feature: HistoryFeature, chunk: pl.DataFrame) -> None:
+        if name not in self.histories:
+            known = tuple(
+                fit_item_values(self._item_table(feature.item, match), feature.item, match)
+                for match in feature.match
+            )
+            self.histories[name] = FittedHistory(feature, feature.column or name, known)
+        block = self.histories[name].transform(chunk).astype(np.float64)
+        for at, column in enumerate(self.histories[name].names):
+            self._sample(f"{name}.{column}", block[:, at])
+
+    def _item_table(self, item: str, match: str) -> pl.DataFrame:
+        return next(t for t in self.plan.item_tables if {item, match} <= set(t.columns))
+
+    def _sample(self, name: str, values: np.ndarray) -> None:
+        self.samples.setdefault(name, Sample()).update(values)
+        missing = bool(np.isnan(values).any())
+        self.has_missing[name] = self.has_missing.get(name, False) or missing
+
+    def _vocabulary(self, name: str, feature: FeatureConfig) -> Vocabulary | Buckets:
+        if isinstance(feature, CategoricalFeature) and feature.hash_buckets is not None:
+            return Buckets(feature.hash_buckets)
+        min_count = getattr(feature, "min_count", 1)
+        return fit_vocabulary(self.counts[name].result(), min_count=min_count)
+
+    def _number(self, name: str) -> FittedNumber:
+        feature = self.plan.features.get(name)
+        if isinstance(feature, NumericFeature):
+            return fit_number(feature, self.samples[name].result())
+        return fit_line(self.samples[name].result())
+
+    def _statistics(
+        self, labels: np.ndarray, overall: Overall
+    ) -> tuple[dict[str, FittedStatistic], np.ndarray]:
+        fitted: dict[str, FittedStatistic] = {}
+        blocks = [np.zeros((len(labels), 0), np.float32)]
+        time = np.concatenate(self.moments) if self.moments else None
+        for name, config in self.plan.statistics.items():
+            entity = np.concatenate(self.entities.pop(name) or [np.zeros(0, np.uint64)])
+            tasks = config.tasks or overall.names
+            part = labels[:, [overall.names.index(task) for task in tasks]]
+            keys, totals = fit_totals(entity, part)
+            kinds = self.key_kinds.get(name, ("int",) * len(config.of))
+            fitted[name] = FittedStatistic(config, tuple(tasks), kinds, keys, totals)
+            own = self._leak_free(config, entity, part, time)
+            blocks.append(statistic_features(own, overall.of(tuple(tasks)), config.smoothing))
+        return fitted, np.concatenate(blocks, axis=1)
+
+    def _leak_free(
+        self,
+        config: StatisticConfig,
+        entity: np.ndarray,
+        labels: np.ndarray,
+        time: np.ndarray | None,
+    ) -> Totals:
+        if time is None:
+            fold = mix(np.arange(len(entity))) % np.uint64(N_FOLDS)
+            return other_fold_totals(entity, labels, fold.astype(np.int64))
+        if config.refresh_s:
+            time = np.floor(seconds(self.time_dtype, time) / config.refresh_s)
+        return past_totals(entity, labels, time)
+
+    def _layout(
+        self,
+        vocabularies: Mapping[str, Vocabulary | Buckets],
+        numbers: Mapping[str, FittedNumber],
+        statistic_names: list[str],
+    ) -> Layout:
+        features = self.plan.features
+        numeric = [column for name in features for column in self._numeric(name, numbers)]
+        numeric += [NumericColumn(name=name) for name in statistic_names]
+        return Layout(
+            tables=tuple(
+                TableSpec(name=n, n_codes=v.n_codes, dim=getattr(features[n], "dim", None))
+                for n, v in vocabularies.items()
+            ),
+            categorical=tuple(
+                CategoricalColumn(feature=n, table=f.table or n)
+                for n, f in features.items()
+                if isinstance(f, CategoricalFeature) and not f.multi
+            ),
+            ragged=tuple(
+                RaggedColumn(feature=n, table=f.table or n, pooling=f.pooling)
+                for n, f in features.items()
+                if isinstance(f, SequenceFeature) or (isinstance(f, CategoricalFeature) and f.multi)
+            ),
+            numeric=tuple(numeric),
+            labels=tuple(self.plan.labels),
+        )
+
+    def _numeric(self, name: str, numbers: Mapping[str, FittedNumber]) -> list[NumericColumn]:
+        match self.plan.features[name]:
+            case NumericFeature():
+                names = [name]
+            case VectorFeature(dim=dim):
+                names = [f"{name}.{at}" for at in range(dim)]
+            case HistoryFeature():
+                names = [f"{name}.{column}" for column in self.histories[name].names]
+            case _:
+                names = []
+        return [
+            NumericColumn(
+                name=n,
+                n_bins=numbers[n].n_bins if n in numbers else 0,
+                has_missing=self.has_missing.get(n, False),
+            )
+            for n in names
+        ]
+
+
+def plan_columns(plan: FitPlan) -> list[str]:
+    """Return the columns that fitting reads, besides the labels."""
+    needed = [c for name, f in plan.features.items() for c in feature_columns(name, f)]
+    needed += [c for statistic in plan.statistics.values() for c in statistic.of]
+    needed += [plan.time] if plan.time else []
+    return list(dict.fromkeys(needed))
+
+
+def _owns_table(feature: FeatureConfig) -> bool:
+    return isinstance(feature, CategoricalFeature | SequenceFeature) and feature.table is None
+
+
+def _counts_values(feature: FeatureConfig) -> bool:
+    hashed = isinstance(feature, CategoricalFeature) and feature.hash_buckets is not None
+    return _owns_table(feature) and not hashed
+
+
+def _overall(labels: Sequence[LabelSpec], values: np.ndarray) -> Overall:
+    observed = np.ma.masked_invalid(values.astype(np.float64))
+    return Overall(
+        tuple(label.name for label in labels),
+        tuple(label.kind for label in labels),
+        np.ma.filled(observed.mean(axis=0), 0.0) if len(values) else np.zeros(len(labels)),
+        np.ma.filled(observed.std(axis=0), 1.0) if len(values) else np.ones(len(labels)),
+    )

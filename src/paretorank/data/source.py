@@ -1,0 +1,217 @@
+"""Open Parquet, CSV and Arrow, files, folders and globs, as one lazy Polars frame."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from paretorank.foundation.errors import DataError
+from paretorank.foundation.suggestions import did_you_mean
+from paretorank.schema import DataConfig, JoinConfig
+
+Frame = pl.LazyFrame | pl.DataFrame
+_READERS = {
+    ".parquet": "parquet",
+    ".pq": "parquet",
+    ".csv": "csv",
+    ".tsv": "tsv",
+    ".arrow": "ipc",
+    ".feather": "ipc",
+    ".ipc": "ipc",
+}
+_INFERENCE_ROWS = 10_000
+
+
+def open_log(data: DataConfig, folder: Path) -> pl.LazyFrame:
+    """Open the log with its side tables joined, one row per impression, in the log's order.
+
+    Raises:
+        DataError: a file or a column is missing, unreadable or of the wrong type.
+    """
+    return join_tables(open_table(data.log, folder), data.joins, folder, data.drop_duplicates)
+
+
+def join_tables(
+    log: pl.LazyFrame, joins: Sequence[JoinConfig], folder: Path, drop_duplicates: bool = False
+) -> pl.LazyFrame:
+    """Join side tables to an opened log."""
+    if drop_duplicates:
+        log = log.unique(maintain_order=True)
+    for index, join in enumerate(joins):
+        log = _join(log, join, folder, place=f"data.joins[{index}]")
+    return log
+
+
+def open_table(place: str | Sequence[str], folder: Path) -> pl.LazyFrame:
+    """Open one table that may be spread over several files of one format."""
+    paths = table_files(place, folder)
+    formats = {_format(path) for path in paths}
+    if len(formats) > 1:
+        raise DataError(
+            f"{place} mixes the formats {', '.join(sorted(formats))}.",
+            hint="Give one format per table, for instance with a glob such as 'log/*.parquet'.",
+        )
+    frame = _scan(paths, formats.pop())
+    try:
+        frame.collect_schema()
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(
+            f"{paths[0]} cannot be read: {_first_line(error)}",
+            hint="Is the file complete, and is its ending that of its format?",
+        ) from None
+    return frame
+
+
+def table_files(place: str | Sequence[str], folder: Path) -> list[Path]:
+    """Return the files that make up a table, sorted by name."""
+    patterns = [place] if isinstance(place, str) else list(place)
+    found = [path for pattern in patterns for path in _expand(pattern, folder)]
+    if not found:
+        raise DataError(
+            f"{place} names no file (looked in {folder}).",
+            hint="Paths are relative to the configuration file; check the spelling and the ending.",
+        )
+    return found
+
+
+def as_frame(rows: Any, *, name: str = "data") -> pl.LazyFrame:
+    """Turn what a user has in hand into a lazy frame.
+
+    Accepts a path (or several), Polars, pandas, Arrow, or a mapping of column names to arrays.
+    """
+    if isinstance(rows, pl.LazyFrame):
+        return rows
+    if isinstance(rows, pl.DataFrame):
+        return rows.lazy()
+    if isinstance(rows, str | Path):
+        return open_table(str(rows), Path())
+    if isinstance(rows, list | tuple) and all(isinstance(row, str | Path) for row in rows):
+        return open_table([str(row) for row in rows], Path())
+    if isinstance(rows, Mapping):
+        return pl.DataFrame({key: _as_series(key, value) for key, value in rows.items()}).lazy()
+    kind = type(rows).__module__.partition(".")[0]
+    if kind == "pandas":
+        frame: pl.DataFrame = pl.from_pandas(rows)
+        return frame.lazy()
+    if hasattr(rows, "__arrow_c_stream__"):
+        return pl.DataFrame(rows).lazy()
+    raise DataError(
+        f"{name} is a {type(rows).__name__}, which cannot be read as a table.",
+        hint="Give a path, a Polars or pandas frame, an Arrow table, or a dict of arrays.",
+    )
+
+
+def require_columns(frame: pl.LazyFrame, columns: Mapping[str, str]) -> None:
+    """Check that every needed column exists.
+
+    Args:
+        frame: an opened table.
+        columns: column -> the configuration key that asks for it.
+    """
+    present = frame.collect_schema().names()
+    for column, place in columns.items():
+        if column not in present:
+            raise DataError(
+                f"{place} asks for the column {column!r}, which the log and its joins do not have.",
+                hint=did_you_mean(column, present),
+            )
+
+
+def collect(frame: pl.LazyFrame) -> pl.DataFrame:
+    """Run a query with the streaming engine and give reading errors a name."""
+    try:
+        return frame.collect(engine="streaming")
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(
+            f"The data cannot be read: {_first_line(error)}",
+            hint="Is every file complete, and do columns keep their type in all files?",
+        ) from None
+
+
+def _expand(pattern: str, folder: Path) -> list[Path]:
+    if "://" in pattern:
+        return [Path(pattern)]
+    path = folder / Path(pattern).expanduser()
+    if path.is_file():
+        return [path]
+    if path.is_dir():
+        return sorted(p for p in path.rglob("*") if p.suffix.lower() in _READERS and p.is_file())
+    base = Path(path.anchor) if path.is_absolute() else Path()
+    relative = str(path.relative_to(base)) if path.is_absolute() else str(path)
+    return sorted(p for p in base.glob(relative) if p.is_file())
+
+
+def _format(path: Path) -> str:
+    try:
+        return _READERS[path.suffix.lower()]
+    except KeyError:
+        raise DataError(
+            f"{path} ends in {path.suffix!r}, which names no known format.",
+            hint=f"Known endings: {', '.join(_READERS)}.",
+        ) from None
+
+
+def _scan(paths: Sequence[Path], kind: str) -> pl.LazyFrame:
+    files = [str(path) for path in paths]
+    match kind:
+        case "parquet":
+            return pl.scan_parquet(files)
+        case "csv":
+            return pl.scan_csv(files, infer_schema_length=_INFERENCE_ROWS)
+        case "tsv":
+            return pl.scan_csv(files, separator="\t", infer_schema_length=_INFERENCE_ROWS)
+        case _:
+            return pl.scan_ipc(files)
+
+
+def _join(log: pl.LazyFrame, join: JoinConfig, folder: Path, *, place: str) -> pl.LazyFrame:
+    table = open_table(join.table, folder)
+    keys = [join.on] if isinstance(join.on, str) else list(join.on)
+    have, got = log.collect_schema(), table.collect_schema()
+    for key in keys:
+        for side, names in (("the log", have), (join.table, got)):
+            if key not in names:
+                raise DataError(
+                    f"{place}.on: {side} has no column {key!r}.",
+                    hint=did_you_mean(key, names.names()),
+                )
+    wanted = list(join.columns) if join.columns else [n for n in got.names() if n not in have]
+    for name in wanted:
+        if name not in got:
+            raise DataError(
+                f"{place}.columns: {join.table} has no column {name!r}.",
+                hint=did_you_mean(name, got.names()),
+            )
+    casts = [pl.col(key).cast(have[key]) for key in keys if have[key] != got[key]]
+    table = table.select([*keys, *(n for n in wanted if n not in keys)])
+    _refuse_repeated_keys(table, keys, join.table, place)
+    try:
+        return log.join(table.with_columns(casts), on=keys, how="left", maintain_order="left")
+    except pl.exceptions.PolarsError as error:
+        raise DataError(
+            f"{place}: {join.table} cannot be joined: {_first_line(error)}",
+            hint="Key columns must be of the same kind in both tables.",
+        ) from None
+
+
+def _refuse_repeated_keys(table: pl.LazyFrame, keys: list[str], name: str, place: str) -> None:
+    counts = collect(table.select(pl.len().alias("rows"), pl.struct(keys).n_unique().alias("keys")))
+    rows, unique = counts.row(0)
+    if rows != unique:
+        raise DataError(
+            f"{place}: {name} has {rows} rows for {unique} values of {', '.join(keys)}; "
+            "a join would double rows of the log.",
+            hint="Keep one row per key in the side table.",
+        )
+
+
+def _as_series(name: str, value: Any) -> pl.Series:
+    if isinstance(value, np.ndarray):
+        return pl.Series(name, np.ascontiguousarray(value))
+    return pl.Series(name, value)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

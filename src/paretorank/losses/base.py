@@ -1,0 +1,47 @@
+"""What every loss is: one number per row, and the way from a logit to what a user reads."""
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+RARE = 1e-6  # the smallest rate or mean that a constant model is started with
+
+
+class Loss(nn.Module, ABC):
+    """Compares logits with labels element by element and never averages.
+
+    The last axis is the task where a loss keeps numbers per task; a loss of one task broadcasts.
+    """
+
+    balance_factor: ClassVar[float]
+    """The factor c of uncertainty weighting, such that c / variance * loss is a log-likelihood: 1/2
+    for the squared error, 1 for cross-entropies and for full likelihoods."""
+
+    @abstractmethod
+    def forward(
+        self, logit: Float[Tensor, "*rows T"], label: Float[Tensor, "*rows T"]
+    ) -> Float[Tensor, "*rows T"]:
+        """Return the loss of each element; every label must be finite."""
+
+    @abstractmethod
+    def score(self, logit: Float[Tensor, "*rows T"]) -> Float[Tensor, "*rows T"]:
+        """Return the probability, or the expected value in the unit of the label."""
+
+    @abstractmethod
+    def constant_logit(
+        self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]
+    ) -> Float[Tensor, " T"]:
+        """Return the logits of the best constant models; rows of weight 0 do not count."""
+
+    def fit_(self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]) -> None:  # noqa: B027 - a hook: most losses have nothing to fit
+        """Set what depends on the data, such as a unit; called once, before training."""
+
+
+def weighted_mean(value: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]) -> Float[Tensor, " T"]:
+    """Return the mean of each column in double precision; 0 for a column without weight."""
+    mass = weight.double().sum(dim=0)
+    total = (torch.where(weight > 0, value, 0.0).double() * weight.double()).sum(dim=0)
+    return torch.where(mass > 0, total / mass.clamp(min=torch.finfo(mass.dtype).tiny), 0.0)

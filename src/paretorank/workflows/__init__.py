@@ -1,0 +1,1 @@
+"""One function per verb; each reads as a paragraph."""
