@@ -68,7 +68,15 @@ RAW = (
     *(f"onehot_feat{i}" for i in range(18)),
 )
 """Columns used as they are; text and the codes below as categories."""
-CODES = ("tab", "hour", "music_type", "onehot_feat1", "onehot_feat2", "onehot_feat3", "onehot_feat8")
+CODES = (
+    "tab",
+    "hour",
+    "music_type",
+    "onehot_feat1",
+    "onehot_feat2",
+    "onehot_feat3",
+    "onehot_feat8",
+)
 HISTORIES = ("watch_seq", "like_seq", "long_watch_seq")
 MATCHES = ("video_id", "author_id", "tag")
 PARAMETERS: dict[str, Any] = {
@@ -95,6 +103,7 @@ class Rows:
     """The joined table and which of its rows are for what."""
 
     table: pl.DataFrame
+    videos: pl.DataFrame
     train: np.ndarray
     valid: np.ndarray
     test: np.ndarray
@@ -113,9 +122,10 @@ def load_rows(folder: Path) -> Rows:
     with (folder / "kuairand.toml").open("rb") as handle:
         split = tomllib.load(handle)["data"]["split"]
     log = pl.read_parquet(folder / "log.parquet").unique(maintain_order=True)
+    videos = pl.read_parquet(folder / "videos.parquet")
     table = (
         log.join(pl.read_parquet(folder / "users.parquet"), on="user_id", how="left")
-        .join(pl.read_parquet(folder / "videos.parquet"), on="video_id", how="left")
+        .join(videos, on="video_id", how="left")
         .join(pl.read_parquet(folder / "history.parquet"), on="user_id", how="left")
     )
     duration = pl.col("duration_ms").replace(0, None)
@@ -123,7 +133,7 @@ def load_rows(folder: Path) -> Rows:
     table = table.with_columns(duration_ms=duration, length=length.ceil().fill_null(0))
     day = table.get_column(split["column"])
     valid, test = day.is_in(split["valid"]).to_numpy(), day.is_in(split["test"]).to_numpy()
-    return Rows(table, ~(valid | test), valid, test)
+    return Rows(table, videos, ~(valid | test), valid, test)
 
 
 def encode(rows: Rows, entity: Sequence[str], *, past: bool, seed: int) -> pl.DataFrame:
@@ -208,15 +218,11 @@ def history_features(rows: Rows, matches: Iterable[str] = MATCHES) -> pl.DataFra
 
 def match_counts(rows: Rows, name: str, by: str) -> pl.Series:
     """Return how many videos in the user's list share the value `by` with the row's video."""
-    videos = rows.table.select("video_id", by).unique("video_id")
-    if by == "video_id":
-        videos = videos.with_columns(value=pl.col("video_id"))
+    values = rows.videos.select(pl.col("video_id").alias(name), pl.col(by).alias("value"))
     lists = rows.table.select("user_id", name).unique("user_id").explode(name)
-    values = lists.join(videos.rename({"video_id": name} | ({} if by == "video_id" else {by: "value"})), on=name)
-    counted = values.group_by("user_id", "value").agg(n=pl.len()).rename({"value": by})
-    joined = rows.table.select("user_id", by).join(
-        counted, on=["user_id", by], how="left", maintain_order="left"
-    )
+    counted = lists.join(values, on=name).group_by("user_id", "value").agg(n=pl.len())
+    own = rows.table.select("user_id", pl.col(by).alias("value"))
+    joined = own.join(counted, on=["user_id", "value"], how="left", maintain_order="left")
     return joined.get_column("n").fill_null(0).log1p().alias(f"history.{name}.same_{by}")
 
 

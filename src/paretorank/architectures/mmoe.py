@@ -1,7 +1,7 @@
 """Multi-gate mixture of experts (MMoE): every task mixes the same experts with a gate of its own.
 
 Source: Ma et al., Modeling Task Relationships in Multi-task Learning with Multi-gate
-    Mixture-of-Experts, KDD 2018, section 4.2, equations 6 to 8.
+    Mixture-of-Experts, KDD 2018, section 4.2.
 We deviate: gates start near uniform (standard deviation 0.01), which the paper does not fix; all
 first layers of the experts are one matrix product.
 Shapes: B rows, T tasks, D input width, E experts, H expert width.

@@ -1,7 +1,7 @@
 """One-gate mixture of experts (OMoE): the experts of MMoE under a single gate.
 
 Source: Ma et al., Modeling Task Relationships in Multi-task Learning with Multi-gate
-    Mixture-of-Experts, KDD 2018, section 4.1, equation 5.
+    Mixture-of-Experts, KDD 2018, section 4.1.
 We deviate: gates start near uniform (standard deviation 0.01), which the paper does not fix.
 Shapes: B rows, T tasks, D input width, E experts, H expert width.
 """

@@ -30,8 +30,9 @@ from paretorank.data.shard_format import (
 from paretorank.data.shard_writer import ShardWriter
 from paretorank.data.source import collect, open_log, open_table, require_columns
 from paretorank.data.splits import ROW_COLUMN, SPLITS, Split, split_expression
+from paretorank.data.stream import stream
 from paretorank.foundation.errors import ConfigError, DataError
-from paretorank.foundation.progress import Listener, Progress, silent
+from paretorank.foundation.progress import Listener, silent
 from paretorank.schema import (
     DataConfig,
     FeatureConfig,
@@ -43,7 +44,6 @@ from paretorank.schema import (
 
 SPLIT_COLUMN = "__split"
 LABEL_PREFIX = "__label:"
-_CHUNK_ROWS = 131_072
 
 
 @dataclass(frozen=True)
@@ -56,6 +56,8 @@ class IngestRequest:
     features: Mapping[str, FeatureConfig]
     statistics: Mapping[str, StatisticConfig]
     labels: Sequence[LabelSpec]
+    log: pl.LazyFrame | None = None
+    """Rows already in hand, in place of `data.log`."""
     made_from: str = ""
     """Digest that tells whether the same request was prepared before."""
 
@@ -79,7 +81,8 @@ def ingest_log(request: IngestRequest, target: Path, listener: Listener = silent
     train = frame.filter(pl.col(SPLIT_COLUMN) == int(Split.TRAIN))
     names = [label.name for label in request.labels]
     wanted = [*plan_columns(plan), *(LABEL_PREFIX + name for name in names)]
-    chunks = _chunks(train.select(wanted), "fit", counts[SPLITS[Split.TRAIN]], listener)
+    n_train = counts[SPLITS[Split.TRAIN]]
+    chunks = stream(train.select(wanted), stage="fit", total=n_train, listener=listener)
     fitted = fit_encoder(plan, (chunk.rename(_task_names(names)) for chunk in chunks))
     target.mkdir(parents=True, exist_ok=True)
     (target / MANIFEST).unlink(missing_ok=True)
@@ -89,7 +92,8 @@ def ingest_log(request: IngestRequest, target: Path, listener: Listener = silent
     writers = {split: ShardWriter(target, split, request.data.shard_rows) for split in SPLITS}
     summary = _Summary(names)
     at = 0
-    for chunk in _chunks(frame, "encode", sum(counts.values()), listener):
+    total = sum(counts.values())
+    for chunk in stream(frame, stage="encode", total=total, listener=listener):
         for code, split in enumerate(SPLITS):
             part = chunk.filter(pl.col(SPLIT_COLUMN) == code)
             own = None
@@ -110,7 +114,7 @@ def ingest_log(request: IngestRequest, target: Path, listener: Listener = silent
     return manifest
 
 
-def prepare_frame(request: IngestRequest) -> pl.LazyFrame:
+def prepare_frame(request: IngestRequest, *, with_split: bool = True) -> pl.LazyFrame:
     """Return the joined log with row number, split and labels; refuses what does not exist."""
     check_plan(FitPlan(request.features, request.statistics, request.labels, None))
     if not request.labels:
@@ -118,14 +122,15 @@ def prepare_frame(request: IngestRequest) -> pl.LazyFrame:
             "The configuration declares no task.",
             hint='Add one: [tasks.click] kind = "binary", label = "is_click".',
         )
-    frame = open_log(request.data, request.folder).with_row_index(ROW_COLUMN)
+    frame = open_log(request.data, request.folder, request.log).with_row_index(ROW_COLUMN)
     require_columns(frame, _needed(request))
     labels = [
         expression.alias(LABEL_PREFIX + label.name)
         for label, expression in zip(request.labels, label_expressions(request.labels), strict=True)
     ]
-    split = split_expression(request.data, frame).alias(SPLIT_COLUMN)
-    return frame.with_columns([split, *labels])
+    if with_split:
+        labels.append(split_expression(request.data, frame).alias(SPLIT_COLUMN))
+    return frame.with_columns(labels)
 
 
 def encode_rows(
@@ -250,17 +255,6 @@ def _item_tables(request: IngestRequest, frame: pl.LazyFrame) -> list[pl.DataFra
                     source = table
             tables.append(collect(source.select(pair).drop_nulls().unique()))
     return tables
-
-
-def _chunks(
-    frame: pl.LazyFrame, stage: str, total: int, listener: Listener
-) -> Iterator[pl.DataFrame]:
-    done = 0
-    batches = frame.collect_batches(chunk_size=_CHUNK_ROWS, maintain_order=True, engine="streaming")
-    for chunk in batches:
-        done += len(chunk)
-        yield chunk
-        listener(Progress(stage, done, total))
 
 
 def _task_names(names: Sequence[str]) -> dict[str, str]:

@@ -258,7 +258,7 @@ def _separator(texts: pl.Series) -> str | None:
         short = _as_int(flat.str.len_chars().max()) <= _LONGEST_TOKEN
         plain = _share(flat.str.contains(r"^\s|\s$|^$|:")) == 0
         varied = tokens.list.len().n_unique() > 1 or len(held) < len(texts)
-        again = flat.n_unique() < 0.5 * len(flat)  # noqa: PLR2004 - half of the tokens come again
+        again = flat.n_unique() < 0.5 * len(flat)
         if numbers or (short and plain and varied and again and separator != " "):
             return separator
     return None

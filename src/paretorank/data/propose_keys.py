@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import polars as pl
-
 from paretorank.data.profile import ColumnProfile, TableProfile
 from paretorank.data.profile_names import is_clock, is_time, rank_as, words_of
 from paretorank.schema import KeysConfig
@@ -13,7 +11,6 @@ EPOCHS = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds
 _FIRST_EPOCH, _LAST_EPOCH = 6.3e8, 2.6e9
 _FIRST_DATE, _LAST_DATE = 19_900_101, 20_991_231
 _MIN_ROWS_PER_REQUEST = 1.2
-_MIN_MIXED = 20
 
 
 @dataclass(frozen=True)
@@ -97,23 +94,6 @@ def is_time_like_name(name: str) -> bool:
     return bool(set(words_of(name)) & times)
 
 
-def constant_within(sample: pl.DataFrame, column: str, key: str) -> bool:
-    """Return whether a column never varies among the rows of one value of the key.
-
-    False where that could be chance: fewer than 20 rows that differ from the commonest value lie
-    with keys that have several rows.
-    """
-    rows = sample.select(pl.col(key).alias("key"), pl.col(column).alias("value")).drop_nulls()
-    groups = rows.group_by("key").agg(
-        pl.len().alias("rows"), pl.col("value").n_unique().alias("kinds"), pl.col("value").first()
-    )
-    several = groups.filter(pl.col("rows") > 1)
-    if several.is_empty() or _maximum(several["kinds"]) > 1:
-        return False
-    by_value = several.group_by("value").agg(pl.col("rows").sum())["rows"].sort(descending=True)
-    return int(by_value.sum()) - int(by_value[0]) >= _MIN_MIXED
-
-
 def _best_named(table: TableProfile, role: str, taken: set[str]) -> ColumnProfile | None:
     candidates = []
     for column in table.columns:
@@ -136,8 +116,3 @@ def _can_be_key(column: ColumnProfile, role: str) -> bool:
 def _is_calendar_day(value: int) -> bool:
     month, day = value // 100 % 100, value % 100
     return 1 <= month <= 12 and 1 <= day <= 31  # noqa: PLR2004 - months and days
-
-
-def _maximum(values: pl.Series) -> int:
-    top = values.max()
-    return int(top) if isinstance(top, int | float) else 0

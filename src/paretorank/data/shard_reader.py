@@ -1,5 +1,6 @@
 """Memory-map a prepared data set and read slices of it."""
 
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -9,13 +10,25 @@ from paretorank.data.encoded import EncodedRows, Ragged, concatenate
 from paretorank.data.shard_format import ARRAYS, SHARD_FOLDER, Manifest, ShardEntry
 from paretorank.foundation.errors import ShardError
 from paretorank.foundation.files import file_digest
+from paretorank.schema import SplitName
 
 
 class ShardSet:
     """The rows of one split as if they were one array."""
 
-    def __init__(self, folder: Path, manifest: Manifest, split: str) -> None:
-        self.manifest = manifest
+    def __init__(
+        self,
+        folder: Path,
+        manifest: Manifest,
+        split: SplitName,
+        *,
+        tasks: Sequence[str] | None = None,
+    ) -> None:
+        """Open a split; `tasks` takes only some columns of the labels."""
+        names = manifest.layout.task_names
+        self._tasks = [names.index(task) for task in (names if tasks is None else tasks)]
+        kept = tuple(manifest.layout.labels[at] for at in self._tasks)
+        self.layout = manifest.layout.model_copy(update={"labels": kept})
         self.entries = [entry for entry in manifest.shards if entry.split == split]
         self._folder = folder / SHARD_FOLDER
         self._ends = np.cumsum([entry.n_rows for entry in self.entries], dtype=np.int64)
@@ -55,20 +68,24 @@ class ShardSet:
                 _load(folder / f"ragged{at}.values.npy", entry, None),
                 _load(folder / f"ragged{at}.offsets.npy", entry, entry.n_rows + 1),
             )
-            for at in range(len(self.manifest.layout.ragged))
+            for at in range(len(self.layout.ragged))
         )
         return EncodedRows(
             arrays["codes"],
             arrays["numeric"],
             ragged,
-            arrays["labels"],
+            self._labels(arrays["labels"]),
             arrays["weight"],
             arrays["user"],
             arrays["row"],
         )
 
+    def _labels(self, labels: np.ndarray) -> np.ndarray:
+        everything = self._tasks == list(range(labels.shape[1]))
+        return labels if everything else labels[:, self._tasks]
+
     def _nothing(self) -> EncodedRows:
-        layout = self.manifest.layout
+        layout = self.layout
         return EncodedRows(
             np.zeros((0, len(layout.categorical)), np.int32),
             np.zeros((0, len(layout.numeric)), np.float32),

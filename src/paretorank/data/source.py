@@ -24,21 +24,25 @@ _READERS = {
 _INFERENCE_ROWS = 10_000
 
 
-def open_log(data: DataConfig, folder: Path) -> pl.LazyFrame:
+def open_log(data: DataConfig, folder: Path, log: pl.LazyFrame | None = None) -> pl.LazyFrame:
     """Open the log with its side tables joined, one row per impression, in the log's order.
+
+    Args:
+        data: what to open.
+        folder: where relative paths begin.
+        log: rows already in hand, in place of `data.log`.
 
     Raises:
         DataError: a file or a column is missing, unreadable or of the wrong type.
     """
-    return join_tables(open_table(data.log, folder), data.joins, folder, data.drop_duplicates)
-
-
-def join_tables(
-    log: pl.LazyFrame, joins: Sequence[JoinConfig], folder: Path, drop_duplicates: bool = False
-) -> pl.LazyFrame:
-    """Join side tables to an opened log."""
-    if drop_duplicates:
+    log = open_table(data.log, folder) if log is None else log
+    if data.drop_duplicates:
         log = log.unique(maintain_order=True)
+    return join_tables(log, data.joins, folder)
+
+
+def join_tables(log: pl.LazyFrame, joins: Sequence[JoinConfig], folder: Path) -> pl.LazyFrame:
+    """Join side tables to an opened log."""
     for index, join in enumerate(joins):
         log = _join(log, join, folder, place=f"data.joins[{index}]")
     return log

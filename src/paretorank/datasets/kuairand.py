@@ -113,7 +113,7 @@ def prepare_kuairand(source: Path, target: Path) -> Path:
     _write(_read_table(files.statistics), target / "video_statistics.parquet")
     write_text(target / "ATTRIBUTION.md", ATTRIBUTION)
     path = target / "kuairand.toml"
-    write_text(path, configuration(first_day=days[0], valid_day=days[-2], test_day=days[-1]))
+    write_text(path, configuration(valid_day=days[-2], test_day=days[-1]))
     return path
 
 

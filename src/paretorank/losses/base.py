@@ -36,7 +36,7 @@ class Loss(nn.Module, ABC):
     ) -> Float[Tensor, " T"]:
         """Return the logits of the best constant models; rows of weight 0 do not count."""
 
-    def fit_(self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]) -> None:  # noqa: B027 - a hook: most losses have nothing to fit
+    def fit_(self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]) -> None:
         """Set what depends on the data, such as a unit; called once, before training."""
 
 

@@ -1,6 +1,6 @@
 """Shifted log-normal likelihood for durations.
 
-Source: Crow and Shimizu (eds.), Lognormal Distributions, 1988, chapter 1, section 2: density and mean.
+Source: Crow and Shimizu (eds.), Lognormal Distributions, 1988, chapter 1 (density and mean).
 We add a shift: log(T + shift) is normal, so that zero durations are allowed; with shift = 0 it is
 the plain log-normal. The variance is learned per task, not per row.
 """

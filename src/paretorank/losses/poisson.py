@@ -1,6 +1,6 @@
 """Poisson likelihood for counts.
 
-Source: McCullagh and Nelder, Generalized Linear Models, 2nd edition 1989, section 6.2, with the
+Source: McCullagh and Nelder, Generalized Linear Models, 2nd edition 1989, chapter 6, with the
     canonical (logarithmic) link.
 """
 

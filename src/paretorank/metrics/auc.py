@@ -31,8 +31,7 @@ class AUC(RowsMetric):
     needs_binary: ClassVar[bool] = True
 
     @override
-    def result(self) -> float:
-        rows = self.rows()
+    def _of_rows(self, rows: Rows) -> float:
         return RankedPairs(rows).auc(rows.weight)
 
     @override

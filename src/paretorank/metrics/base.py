@@ -16,7 +16,7 @@ from paretorank.metrics.rows import Rows, observed_rows
 class Metric(ABC):
     """One number about how well scores fit labels; rows that are not observed do not exist for it.
 
-    Derive from `SumMetric` where sums over rows are enough and from `RowsMetric` where they are not.
+    Derive from `SumMetric` where sums over rows are enough, else from `RowsMetric`.
     """
 
     name: ClassVar[str]

@@ -14,11 +14,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Shaped
 from typing_extensions import override
 
-from paretorank.metrics.base import Metric
 from paretorank.metrics.kept import RowsMetric
 from paretorank.metrics.rows import Rows
 
 UserWeighting = Literal["impressions", "positives", "uniform"]
+
+NO_ROWS = Rows(*[np.empty(0)] * 4)
 
 
 class GroupedAUC(RowsMetric):
@@ -34,11 +35,12 @@ class GroupedAUC(RowsMetric):
     def __init__(self, weighting: UserWeighting = "impressions") -> None:
         super().__init__()
         self.weighting = weighting
-        self._users: tuple[int, UserAUC] | None = None  # rows seen then, and what they gave
+        self._users: UserAUC  # set by `_of_rows`
 
     @override
-    def result(self) -> float:
-        users = self.users()
+    def _of_rows(self, rows: Rows) -> float:
+        self._users = auc_per_user(rows if rows.group is not None else NO_ROWS)
+        users = self._users
         kept = users.has_both_classes
         if not kept.any():
             return float("nan")
@@ -63,15 +65,8 @@ class GroupedAUC(RowsMetric):
 
     def users(self) -> "UserAUC":
         """Return the AUC of each user seen so far; no users if no `group` was given."""
-        if self._users is None or self._users[0] != self.n_rows:
-            rows = self.rows()
-            kept = rows if rows.group is not None else Rows(*[np.empty(0)] * 4)
-            self._users = (self.n_rows, auc_per_user(kept))
-        return self._users[1]
-
-    @override
-    def _absorb(self, other: Metric) -> None:
-        super()._absorb(other)
+        self.result()
+        return self._users
 
     @override
     def _why_undefined(self) -> str:

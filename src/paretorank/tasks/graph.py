@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Self
 
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
@@ -17,8 +16,8 @@ class TaskGraph:
     parents: tuple[int | None, ...]
     """Index of each task's parent; None for a task that depends on no other."""
 
-    @classmethod
-    def from_tasks(cls, tasks: Mapping[str, TaskConfig]) -> Self:
+    @staticmethod
+    def from_tasks(tasks: Mapping[str, TaskConfig]) -> "TaskGraph":
         """Build the graph in the order of declaration.
 
         Raises:
@@ -30,7 +29,7 @@ class TaskGraph:
             _check_parent(name, task, tasks)
         names = tuple(tasks)
         parents = (task.parent for task in tasks.values())
-        return cls(names, tuple(None if p is None else names.index(p) for p in parents))
+        return TaskGraph(names, tuple(None if p is None else names.index(p) for p in parents))
 
     @property
     def n_tasks(self) -> int:

@@ -1,0 +1,73 @@
+"""How much each task counts in one step."""
+
+from typing import Annotated
+
+from pydantic import Field
+
+from paretorank.balancing.base import LossBalancer
+from paretorank.balancing.dwa import DWA, DWAConfig
+from paretorank.balancing.equal import Equal, EqualConfig
+from paretorank.balancing.famo import FAMO, FAMOConfig
+from paretorank.balancing.learned_scales import IMTLLConfig, LearnedScales, UWConfig
+from paretorank.balancing.random_weights import RandomConfig, RandomWeights
+from paretorank.balancing.scalarizers import (
+    ConstantConfig,
+    COSMOSConfig,
+    GeometricMeanConfig,
+    MeanConfig,
+    PBIConfig,
+    PresentTasks,
+    STCHConfig,
+    SumConfig,
+)
+from paretorank.balancing.static import Static, StaticConfig
+from paretorank.balancing.uncertainty import Uncertainty, UncertaintyConfig
+from paretorank.balancing.uncertainty_revised import RevisedUncertainty
+
+BalancerConfig = Annotated[
+    EqualConfig
+    | StaticConfig
+    | UncertaintyConfig
+    | ConstantConfig
+    | COSMOSConfig
+    | DWAConfig
+    | FAMOConfig
+    | GeometricMeanConfig
+    | IMTLLConfig
+    | MeanConfig
+    | PBIConfig
+    | RandomConfig
+    | STCHConfig
+    | SumConfig
+    | UWConfig,
+    Field(discriminator="kind"),
+]
+
+__all__ = [
+    "DWA",
+    "FAMO",
+    "BalancerConfig",
+    "COSMOSConfig",
+    "ConstantConfig",
+    "DWAConfig",
+    "Equal",
+    "EqualConfig",
+    "FAMOConfig",
+    "GeometricMeanConfig",
+    "IMTLLConfig",
+    "LearnedScales",
+    "LossBalancer",
+    "MeanConfig",
+    "PBIConfig",
+    "PresentTasks",
+    "RandomConfig",
+    "RandomWeights",
+    "RevisedUncertainty",
+    "STCHConfig",
+    "Static",
+    "StaticConfig",
+    "SumConfig",
+    "UWConfig",
+    "Uncertainty",
+    "UncertaintyConfig",
+]

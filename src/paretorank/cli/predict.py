@@ -1,0 +1,34 @@
+"""`paretorank predict`: scores for new rows."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Option
+
+from paretorank.cli.console import echo, echo_json, progress_bars
+from paretorank.cli.options import AsJson, RunPath
+
+
+def predict(
+    run: RunPath,
+    data: Annotated[Path, Option(help="Rows to score: Parquet, CSV or Arrow.")],
+    out: Annotated[Path, Option(help="Where the scores go: .parquet or .csv.")],
+    as_json: AsJson = False,
+) -> None:
+    """Score rows and write one named column per task, in the order of the rows."""
+    from paretorank.data.source import as_frame
+    from paretorank.workflows.predict import (  # imports torch; `--help` must not
+        load_model,
+        predict_frame,
+        write_scores,
+    )
+    from paretorank.workflows.run_folder import RunFolder
+
+    model, encoder, config = load_model(RunFolder(run))
+    with progress_bars() as listener:
+        scores = predict_frame(model, encoder, config, as_frame(data), listener=listener)
+    write_scores(scores, out)
+    if as_json:
+        echo_json({"out": str(out), "rows": len(scores), "columns": scores.columns})
+    else:
+        echo(f"{out}: {len(scores):,} rows, columns {', '.join(scores.columns)}")

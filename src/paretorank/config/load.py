@@ -1,0 +1,190 @@
+"""TOML and `--set a.b=1` -> RunConfig; errors say file, key, value, rule and remedy."""
+
+import datetime as dt
+import json
+import tomllib
+import types
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Annotated, Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from paretorank.config.run import RunConfig
+from paretorank.foundation.errors import ConfigError
+from paretorank.foundation.suggestions import did_you_mean
+from paretorank.tasks import TaskGraph
+
+_VALUE_LENGTH = 60
+
+
+def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
+    """Read and check a configuration.
+
+    Args:
+        path: a TOML file.
+        overrides: settings such as "training.epochs=2"; the value is TOML, or else plain text.
+
+    Raises:
+        ConfigError: the file cannot be read, or describes no run that can be started.
+    """
+    return parse_config(read_toml(path), path, overrides)
+
+
+def parse_config(
+    content: Mapping[str, Any], path: Path, overrides: Sequence[str] = ()
+) -> RunConfig:
+    """Check the content of a configuration file."""
+    merged = json.loads(json.dumps(content, default=_plain))
+    for override in overrides:
+        _apply(merged, override)
+    try:
+        config = RunConfig.model_validate_json(json.dumps(merged)).at(path)
+    except ValidationError as error:
+        raise _explain(error.errors(include_url=False), path, merged) from None
+    TaskGraph.from_tasks(config.tasks)
+    return config
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """Read a TOML file without checking what it means."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise ConfigError(
+            f"{path} does not exist.", hint="`paretorank init LOG` writes one from your data."
+        ) from None
+    except (IsADirectoryError, PermissionError) as error:
+        raise ConfigError(
+            f"{path} cannot be read: {error.strerror}.", hint="Give a TOML file."
+        ) from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path} is not valid TOML: {error}.", hint="Look at the line that is named."
+        ) from None
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dt.date | dt.time):
+        return value.isoformat()
+    return str(value)
+
+
+def _apply(content: dict[str, Any], override: str) -> None:
+    key, equals, text = override.partition("=")
+    parts = key.strip().split(".")
+    if not equals or not all(parts):
+        raise ConfigError(
+            f"--set {override!r} is not of the form key=value.",
+            hint="For instance: --set training.epochs=2 or --set balancer.kind=uncertainty.",
+        )
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    target = content
+    for part in parts[:-1]:
+        inner = target.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise ConfigError(
+                f"--set {override!r}: {part!r} is not a section.", hint="Check the key."
+            )
+        target = inner
+    target[parts[-1]] = json.loads(json.dumps(value, default=_plain))
+
+
+def _explain(errors: Sequence[ErrorDetails], path: Path, content: Mapping[str, Any]) -> ConfigError:
+    first = errors[0]
+    place = _place(first["loc"], content)
+    others = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
+    match first["type"]:
+        case "extra_forbidden":
+            allowed = _fields_at(first["loc"][:-1])
+            return ConfigError(
+                f"{path}: {place} is not a key{others}.",
+                hint=did_you_mean(str(first["loc"][-1]), allowed),
+            )
+        case "missing":
+            return ConfigError(
+                f"{path}: {place} is missing{others}.",
+                hint=f"`paretorank explain {place}` says what it means.",
+            )
+        case "union_tag_invalid" | "union_tag_not_found":
+            return _wrong_kind(first, path, place, others)
+        case _:
+            value = _short(first["input"])
+            rule = first["msg"][:1].lower() + first["msg"][1:]
+            return ConfigError(
+                f"{path}: {place} = {value}: {rule}{others}.",
+                hint=f"`paretorank explain {place}` says what is allowed.",
+            )
+
+
+def _wrong_kind(error: ErrorDetails, path: Path, place: str, others: str) -> ConfigError:
+    context = error.get("ctx", {})
+    allowed = [tag.strip(" '") for tag in str(context.get("expected_tags", "")).split(",")]
+    if error["type"] == "union_tag_not_found":
+        allowed = [tag for tag in allowed if tag]
+        return ConfigError(
+            f"{path}: {place} has no `kind`{others}.",
+            hint='Say which: kind = "..."; ' + (did_you_mean("", allowed) if allowed else ""),
+        )
+    tag = str(context.get("tag"))
+    return ConfigError(
+        f"{path}: {place}.kind = {tag!r} is not known{others}.", hint=did_you_mean(tag, allowed)
+    )
+
+
+def _place(location: Sequence[str | int], content: Any) -> str:
+    """Return the key as the user wrote it: pydantic also names the members of unions."""
+    text, here = "", content
+    for at, part in enumerate(location):
+        last = at == len(location) - 1
+        inside = isinstance(here, Mapping) and part in here
+        inside = inside or (isinstance(here, list) and isinstance(part, int) and part < len(here))
+        if not inside and not last:
+            continue
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        here = here[part] if inside else None
+    return text.lstrip(".")
+
+
+def _fields_at(location: Sequence[str | int]) -> list[str]:
+    """Return the field names of the section at a place of the error."""
+    models: list[Any] = [RunConfig]
+    for part in location:
+        models = [inner for model in models for inner in _step_into(model, part)]
+    return sorted({name for m in models if _is_model(m) for name in m.model_fields})
+
+
+def _step_into(annotation: Any, part: str | int) -> list[Any]:
+    found: list[Any] = []
+    for member in _members(annotation):
+        if _is_model(member):
+            kind = member.model_fields.get("kind")
+            if kind is not None and part == kind.default:
+                found.append(member)
+            elif part in member.model_fields:
+                found.append(member.model_fields[str(part)].annotation)
+        elif get_origin(member) in (dict, tuple, list):
+            found.append(get_args(member)[-1 if get_origin(member) is dict else 0])
+    return found
+
+
+def _members(annotation: Any) -> list[Any]:
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        return _members(get_args(annotation)[0])
+    if origin in (Union, types.UnionType):
+        return [member for inner in get_args(annotation) for member in _members(inner)]
+    return [annotation]
+
+
+def _is_model(candidate: Any) -> bool:
+    return isinstance(candidate, type) and issubclass(candidate, BaseModel)
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, default=str, ensure_ascii=False)
+    return text if len(text) <= _VALUE_LENGTH else text[: _VALUE_LENGTH - 3] + "..."

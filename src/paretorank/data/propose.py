@@ -1,0 +1,244 @@
+"""From a log nobody has described yet to a configuration that can be trained as it stands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from paretorank.data.audit_leakage import find_leaks, purity
+from paretorank.data.audit_tables import added_up_columns
+from paretorank.data.profile import TableProfile, profile, sample_rows
+from paretorank.data.propose_features import ProposedFeature, find_feature, history_of
+from paretorank.data.propose_keys import Keys, find_keys
+from paretorank.data.propose_statistics import find_statistics
+from paretorank.data.propose_tasks import ProposedTask, ProposedTasks, find_tasks
+from paretorank.data.propose_toml import (
+    NO_TASK,
+    data_lines,
+    head_lines,
+    left_out_lines,
+    section_lines,
+    task_lines,
+)
+from paretorank.data.source import collect
+from paretorank.schema import (
+    FeatureConfig,
+    HistoryFeature,
+    JoinConfig,
+    KeysConfig,
+    LabelSpec,
+    SequenceFeature,
+    SplitConfig,
+    StatisticConfig,
+)
+
+_VALID, _TEST = 0.1, 0.1
+_FEWEST_MOMENTS = 3
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A proposed configuration and what led to it."""
+
+    toml: str
+    keys: KeysConfig
+    split: SplitConfig
+    features: dict[str, FeatureConfig]
+    statistics: dict[str, StatisticConfig]
+    labels: tuple[LabelSpec, ...]
+    left_out: dict[str, str]
+    """Column -> why it is no feature."""
+    reasons: dict[str, str]
+    """Feature or label column -> why it is one."""
+
+
+def propose(
+    frame: pl.LazyFrame,
+    log: str,
+    joins: Sequence[JoinConfig] = (),
+    sides: Mapping[str, Mapping[str, pl.DataType]] | None = None,
+) -> Proposal:
+    """Propose a configuration for a log.
+
+    Args:
+        frame: the log with its side tables joined.
+        log: how the configuration shall name the log.
+        joins: the side tables, as the configuration shall name them.
+        sides: the schema of each side table, under its name in `joins`.
+    """
+    sample = sample_rows(frame)
+    table = profile(frame, sample)
+    keys = find_keys(table)
+    own, added_up = _origins(table, joins, sides or {})
+    tasks = find_tasks(frame, table, sample, keys.config, own)
+    features, left_out = _features(table, sample, keys.config, tasks, added_up)
+    _leave_leaks_out(features, left_out, sample, keys.config, tasks.tasks)
+    configs = {feature.name: feature.config for feature in features.values()}
+    statistics = find_statistics(table, sample, keys.config, configs, tasks.tasks)
+    split, split_reason = _split(sample, keys.config)
+    lines = [
+        *head_lines(log, table.rows, len(table.columns)),
+        *data_lines(
+            log,
+            joins,
+            keys.config,
+            keys.reasons,
+            split,
+            split_reason,
+            _duplicates(frame, own, keys),
+        ),
+        *section_lines("features", {f.name: (f.config, f.reason) for f in features.values()}),
+        *section_lines("statistics", statistics),
+        *([line for task in tasks.tasks for line in task_lines(task)] or [NO_TASK]),
+        *_balancer_lines(tasks.tasks),
+        *left_out_lines(left_out),
+    ]
+    return Proposal(
+        toml="\n".join(lines).rstrip() + "\n",
+        keys=keys.config,
+        split=split,
+        features=configs,
+        statistics={name: config for name, (config, _) in statistics.items()},
+        labels=tuple(_label(task) for task in tasks.tasks),
+        left_out=left_out,
+        reasons={f.name: f.reason for f in features.values()}
+        | {task.column: task.reason for task in tasks.tasks},
+    )
+
+
+def _origins(
+    table: TableProfile,
+    joins: Sequence[JoinConfig],
+    sides: Mapping[str, Mapping[str, pl.DataType]],
+) -> tuple[list[str], set[str]]:
+    """Return the columns of the log itself, and those of whole-period statistics."""
+    joined: set[str] = set()
+    added_up: set[str] = set()
+    for join in joins:
+        schema = sides.get(join.table, {})
+        keys = [join.on] if isinstance(join.on, str) else list(join.on)
+        joined |= set(schema) - set(keys)
+        added_up |= set(added_up_columns(schema, keys))
+    return [name for name in table.names() if name not in joined], added_up
+
+
+def _features(
+    table: TableProfile,
+    sample: pl.DataFrame,
+    keys: KeysConfig,
+    tasks: ProposedTasks,
+    added_up: set[str],
+) -> tuple[dict[str, ProposedFeature], dict[str, str]]:
+    labels = {task.column for task in tasks.tasks}
+    features: dict[str, ProposedFeature] = {}
+    left_out = dict(tasks.outcomes)
+    for column in table.columns:
+        name = column.name
+        if name in labels or name in left_out:
+            continue
+        if name in added_up:
+            left_out[name] = "feedback added up over a period without a date: it may know the test"
+            continue
+        found = find_feature(column, sample, keys)
+        if isinstance(found, str):
+            left_out[name] = found
+        else:
+            features[name] = found
+    first = [name for name in (keys.user, keys.item) if name in features]
+    ordered = {name: features[name] for name in (*first, *features)}
+    return ordered | _histories(ordered, sample, keys), left_out
+
+
+def _histories(
+    features: Mapping[str, ProposedFeature], sample: pl.DataFrame, keys: KeysConfig
+) -> dict[str, ProposedFeature]:
+    """Return counts of the behaviour lists that hold items."""
+    lists = [f for f in features.values() if isinstance(f.config, SequenceFeature)]
+    lists = [f for f in lists if isinstance(f.config, SequenceFeature) and f.config.table]
+    if not lists:
+        return {}
+    longest = max(lists, key=lambda feature: _size(sample[feature.name]))
+    made = [history_of(feature, longest, keys) for feature in lists]
+    return {f.name: f for f in made if f is not None and f.name not in features}
+
+
+def _size(lists: pl.Series) -> float:
+    sizes = lists.str.len_chars() if lists.dtype == pl.String else lists.list.len()
+    mean = sizes.mean()
+    return float(mean) if isinstance(mean, int | float) else 0.0
+
+
+def _leave_leaks_out(
+    features: dict[str, ProposedFeature],
+    left_out: dict[str, str],
+    sample: pl.DataFrame,
+    keys: KeysConfig,
+    tasks: Sequence[ProposedTask],
+) -> None:
+    """Move features that have plainly seen a label to the columns left out."""
+    labels = [_label(task) for task in tasks]
+    configs = {
+        f.name: f.config for f in features.values() if f.name not in (keys.user, keys.item)
+    }
+    for leak in find_leaks(sample, configs, labels, keys.item):
+        if leak.serious and leak.feature in features and len(features) > 1:
+            features.pop(leak.feature)
+            if leak.feature == leak.column:
+                left_out[leak.column] = (
+                    f"alone predicts {leak.task} with {leak.measure} {leak.value:.3f}: "
+                    "it must have been known only afterwards"
+                )
+    for name in [name for name in configs if name in features and name in sample.columns]:
+        if isinstance(configs[name], HistoryFeature):
+            continue
+        for label in labels:
+            pure = purity(sample[name], sample[label.column]) if label.kind == "binary" else None
+            if pure and name in features and len(features) > 1:
+                features.pop(name)
+                left_out[name] = f"not zero only where {label.name} happened: known only afterwards"
+
+
+def _split(sample: pl.DataFrame, keys: KeysConfig) -> tuple[SplitConfig, str]:
+    fractions = {"valid_fraction": _VALID, "test_fraction": _TEST}
+    if keys.time:
+        times = sample[keys.time].drop_nulls().sort()
+        test_from = times[round(len(times) * (1 - _TEST))] if len(times) else None
+        valid_from = times[round(len(times) * (1 - _TEST - _VALID))] if len(times) else None
+        moments = times.unique().sort()
+        if len(moments) and moments[0] < valid_from < test_from:
+            return SplitConfig(by="time", **fractions), "the last rows are the test, as in use"
+        if len(moments) >= _FEWEST_MOMENTS and times.dtype.is_integer():
+            chosen = SplitConfig(
+                by="column", column=keys.time, valid=(moments[-2],), test=(moments[-1],)
+            )
+            return chosen, f"only {len(moments)} moments: the last is the test"
+    if keys.user:
+        return SplitConfig(by="user", **fractions), "no usable time: whole users"
+    return SplitConfig(by="random", **fractions), "neither time nor user: single rows"
+
+
+def _duplicates(frame: pl.LazyFrame, own: Sequence[str], keys: Keys) -> str:
+    """Return why rows should be dropped, or an empty text; without keys, equal rows may be meant."""
+    if None in (keys.config.user, keys.config.item, keys.config.time):
+        return ""
+    hashed = pl.struct(own).hash(0)
+    rows, distinct = collect(frame.select(pl.len(), hashed.n_unique().alias("kinds"))).row(0)
+    return f"{rows - distinct:,} rows repeat an earlier one" if rows > distinct else ""
+
+
+def _balancer_lines(tasks: Sequence[ProposedTask]) -> list[str]:
+    if len({task.kind for task in tasks}) < 2:  # noqa: PLR2004 - losses of one kind are comparable
+        return []
+    return ["[balancer]", 'kind = "uncertainty"  # losses of several kinds and units', ""]
+
+
+def _label(task: ProposedTask) -> LabelSpec:
+    return LabelSpec(
+        name=task.name,
+        column=task.column,
+        kind=task.kind,
+        parent=task.parent,
+        observed_when=task.observed_when,
+        scale=task.scale,
+        clip=task.clip,
+    )

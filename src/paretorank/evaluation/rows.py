@@ -1,0 +1,81 @@
+"""Scored rows: what an evaluation starts from.
+
+Shapes: N rows, T tasks.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int, Shaped
+
+from paretorank.schema import LabelSpec
+
+
+@dataclass(frozen=True)
+class ScoredRows:
+    """Scores beside what happened, for all tasks of a model.
+
+    Raises:
+        ValueError: the columns do not fit each other, or the tasks are each other's parents.
+    """
+
+    labels: tuple[LabelSpec, ...]
+    """The tasks, in the order of the columns of `scores` and `truth`."""
+    scores: Float[np.ndarray, "N T"]
+    """Probabilities, or expected values in the unit of the label."""
+    truth: Float[np.ndarray, "N T"]
+    """Labels; NaN where a label was not observed."""
+    weight: Shaped[np.ndarray, " N"] | None = None
+    """How often a row counts; None is once."""
+    user: Int[np.ndarray, " N"] | None = None
+    """Code of the user of each row; None where users are not known."""
+
+    def __post_init__(self) -> None:
+        wanted = (len(self.scores), len(self.labels))
+        for name, table in (("scores", self.scores), ("truth", self.truth)):
+            if table.shape != wanted:
+                raise ValueError(
+                    f"`{name}` must have shape {wanted}: rows and tasks, got {table.shape}."
+                )
+        for name, column in (("weight", self.weight), ("user", self.user)):
+            if column is not None and column.shape != wanted[:1]:
+                raise ValueError(
+                    f"`{name}` must have shape {wanted[:1]}: one for each row, got {column.shape}."
+                )
+        names = [label.name for label in self.labels]
+        if len(set(names)) != len(names):
+            raise ValueError(f"`labels` must have different names, got {names}.")
+        for name in names:
+            self.path(name)
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def index(self, task: str) -> int | None:
+        """Return the column of a task; None if it was not scored."""
+        for index, label in enumerate(self.labels):
+            if label.name == task:
+                return index
+        return None
+
+    def path(self, task: str) -> tuple[int, ...]:
+        """Return the columns whose scores multiply to the chance of the task on any impression.
+
+        The path goes from the task through its parents and ends at the first task that is itself
+        labelled on every impression. It is empty if a task on the way was not scored.
+
+        Raises:
+            ValueError: the tasks are each other's parents.
+        """
+        path: list[int] = []
+        name: str | None = task
+        while name is not None:
+            index = self.index(name)
+            if index is None:
+                return ()
+            if index in path:
+                raise ValueError(f"`labels` must not be their own parents, got a circle at {name}.")
+            path.append(index)
+            label = self.labels[index]
+            name = label.parent if label.observed_when is not None else None
+        return tuple(path)

@@ -1,0 +1,37 @@
+"""Mean absolute error.
+
+Shapes: N rows, S = 2 sums.
+"""
+
+from typing import ClassVar
+
+import numpy as np
+from jaxtyping import Float
+from typing_extensions import override
+
+from paretorank.metrics.rows import Rows
+from paretorank.metrics.sums import SumMetric, ratio
+
+
+class MeanAbsoluteError(SumMetric):
+    """Mean distance between score and label, in the unit of the label."""
+
+    name: ClassVar[str] = "mae"
+    unit: ClassVar[str] = "label"
+    best: ClassVar[float] = 0.0
+    higher_is_better: ClassVar[bool] = False
+
+    def __init__(self) -> None:
+        super().__init__(n_sums=2)
+
+    @override
+    def row_terms(self, rows: Rows) -> Float[np.ndarray, "N S"]:
+        return np.stack([rows.weight * np.abs(rows.score - rows.label), rows.weight], axis=1)
+
+    @override
+    def of_sums(self, sums: Float[np.ndarray, "*R S"]) -> Float[np.ndarray, "*R"]:
+        return ratio(sums[..., 0], sums[..., 1])
+
+    @override
+    def _why_undefined(self) -> str:
+        return "no observed rows"

@@ -1,0 +1,8 @@
+"""The whole network, and how it is built."""
+
+from paretorank.model.build import build_model, start_at_base_rates
+from paretorank.model.ranker import MultiTaskRanker
+from paretorank.model.scoring import score_batches
+from paretorank.model.settings import ModelConfig
+
+__all__ = ["ModelConfig", "MultiTaskRanker", "build_model", "score_batches", "start_at_base_rates"]

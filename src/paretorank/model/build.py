@@ -1,0 +1,67 @@
+"""Configuration + layout -> model."""
+
+from collections.abc import Mapping
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from paretorank.blocks import TowerBank
+from paretorank.data.layout import Layout
+from paretorank.embedding import FeatureBank, Wide
+from paretorank.foundation.errors import ConfigError
+from paretorank.foundation.seeds import derive_seed
+from paretorank.model.ranker import MultiTaskRanker
+from paretorank.model.settings import ModelConfig
+from paretorank.tasks import Heads, TaskConfig
+
+
+def build_model(
+    config: ModelConfig, layout: Layout, tasks: Mapping[str, TaskConfig], *, seed: int
+) -> MultiTaskRanker:
+    """Build a model whose parameters depend on the seed only.
+
+    Raises:
+        ConfigError: there is no feature.
+    """
+    if not (layout.categorical or layout.ragged or layout.numeric):
+        raise ConfigError(
+            "The configuration declares no feature.",
+            hint='Add one: [features] user_id = { kind = "categorical" }.',
+        )
+    bank = FeatureBank(
+        layout,
+        default_dim=config.embedding_dim,
+        generator=_generator(seed, "embedding"),
+        init_std=config.embedding_init_std,
+    )
+    architecture = config.architecture.build(
+        in_dim=bank.out_dim, n_tasks=len(tasks), generator=_generator(seed, "architecture")
+    )
+    towers = TowerBank(
+        architecture.out_dim,
+        config.tower_dims,
+        len(tasks),
+        generator=_generator(seed, "towers"),
+        dropout_rate=config.tower_dropout_rate,
+    )
+    wide = None
+    if config.wide:
+        wide = Wide(layout, n_tasks=len(tasks), generator=_generator(seed, "wide"))
+    return MultiTaskRanker(
+        tuple(tasks),
+        bank=bank,
+        architecture=architecture,
+        towers=towers,
+        heads=Heads(tasks),
+        wide=wide,
+    )
+
+
+def start_at_base_rates(model: MultiTaskRanker, labels: Float[Tensor, "N T"]) -> None:
+    """Let every task begin at the best constant prediction; NaN labels were not observed."""
+    model.towers.set_bias(model.heads.init_bias(labels))
+
+
+def _generator(seed: int, name: str) -> torch.Generator:
+    return torch.Generator().manual_seed(derive_seed(seed, "model", name))

@@ -1,0 +1,87 @@
+"""Which parameter is stepped how: dense, tables, wide table, balancer."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from paretorank.model.ranker import MultiTaskRanker
+from paretorank.training.row_optimizers import RowAdagrad, RowAdam
+from paretorank.training.settings import TrainingConfig
+
+
+@dataclass(frozen=True)
+class Optimizers:
+    """Every optimizer of a run by name, and the full learning rate of each group."""
+
+    by_name: Mapping[str, torch.optim.Optimizer]
+    clipped: tuple[nn.Parameter, ...]
+
+    def set_rate(self, factor: float) -> None:
+        """Scale the learning rates; those of the balancer stay."""
+        for name, optimizer in self.by_name.items():
+            for group in optimizer.param_groups:
+                group["lr"] = group["full_lr"] * (1.0 if name == "balancer" else factor)
+
+    def zero_grad(self) -> None:
+        """Forget all gradients."""
+        for optimizer in self.by_name.values():
+            optimizer.zero_grad(set_to_none=True)
+
+    def step(self, clip_norm: float | None) -> None:
+        """Shorten the dense gradient if it is too long, then step everything."""
+        if clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.clipped, clip_norm)
+        for optimizer in self.by_name.values():
+            optimizer.step()
+
+    def state(self) -> dict[str, Tensor]:
+        """Return all moments as flat tensors."""
+        return {
+            f"{name}/{index}/{key}": torch.as_tensor(value)
+            for name, optimizer in self.by_name.items()
+            for index, entry in optimizer.state_dict()["state"].items()
+            for key, value in entry.items()
+        }
+
+    def load_state(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over moments that `state` returned."""
+        for name, optimizer in self.by_name.items():
+            content = optimizer.state_dict()
+            state: dict[int, dict[str, Tensor]] = {}
+            for path, tensor in tensors.items():
+                owner, index, key = path.split("/")
+                if owner == name:
+                    state.setdefault(int(index), {})[key] = tensor
+            optimizer.load_state_dict({**content, "state": state})
+
+
+def build_optimizers(
+    config: TrainingConfig, model: MultiTaskRanker, balancer: nn.Module
+) -> Optimizers:
+    """Group the parameters of model and balancer."""
+    tables = {id(p) for p in (*model.embedding_parameters(), *model.wide_parameters())}
+    dense = [p for p in model.parameters() if id(p) not in tables]
+    matrices = [p for p in dense if p.dim() > 1]
+    vectors = [p for p in dense if p.dim() <= 1]
+    groups = [
+        {"params": matrices, "weight_decay": config.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    by_name: dict[str, torch.optim.Optimizer] = {
+        "dense": torch.optim.AdamW(
+            [group for group in groups if group["params"]], lr=config.learning_rate, fused=True
+        )
+    }
+    row_optimizer = RowAdam if config.embedding_optimizer == "adam" else RowAdagrad
+    if embeddings := model.embedding_parameters():
+        by_name["tables"] = row_optimizer(embeddings, lr=config.embedding_learning_rate)
+    if wide := model.wide_parameters():
+        by_name["wide"] = row_optimizer(wide, lr=config.wide_learning_rate)
+    if own := list(balancer.parameters()):
+        by_name["balancer"] = torch.optim.Adam(own, lr=config.balancer_learning_rate)
+    for optimizer in by_name.values():
+        for group in optimizer.param_groups:
+            group["full_lr"] = group["lr"]
+    return Optimizers(by_name, tuple(dense))

@@ -1,0 +1,82 @@
+"""One step: losses -> balancer -> one backward pass.
+
+The balancer sees a copy of the losses; the derivative of its total by them are the effective task
+weights, and one backward pass through the model descends their weighted sum. That is the gradient
+of the total itself, by the chain rule, and the weights can be logged for every balancer alike.
+"""
+
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from paretorank.balancing import LossBalancer
+from paretorank.data.batch import Batch
+from paretorank.foundation.errors import TrainingError
+from paretorank.model.ranker import MultiTaskRanker
+
+_ROWS_NAMED = 5
+
+
+@dataclass(frozen=True)
+class StepResult:
+    """What one step saw; NaN for a task without an observed row."""
+
+    losses: Float[Tensor, " T"]
+    weights: Float[Tensor, " T"]
+
+
+def backward_step(
+    model: MultiTaskRanker,
+    balancer: LossBalancer,
+    static_weights: Float[Tensor, " T"],
+    batch: Batch,
+    *,
+    place: str,
+) -> StepResult:
+    """Leave the gradients of the balanced total in model and balancer.
+
+    Args:
+        model: in training mode, without gradients.
+        balancer: turns the losses into one number.
+        static_weights: fixed factor of each task, applied before the balancer.
+        batch: the rows.
+        place: where in the run this is, for the message of an error.
+
+    Raises:
+        TrainingError: a loss is not finite; names the tasks and rows.
+    """
+    logits = model(batch)
+    losses = model.heads.task_losses(logits, batch.labels, batch.observed, batch.weight)
+    present = (batch.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
+    if not bool(losses.detach()[present].isfinite().all()):
+        raise _not_finite(model, batch, logits.detach(), losses.detach(), place)
+    leaf = (losses.detach() * static_weights).requires_grad_()
+    total = balancer(leaf)
+    if total.requires_grad:
+        torch.autograd.backward(total)
+    weights = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad * static_weights
+    torch.autograd.backward(torch.where(present, losses * weights, 0.0).sum())
+    return StepResult(losses.detach(), torch.where(present, weights, torch.nan))
+
+
+def _not_finite(
+    model: MultiTaskRanker, batch: Batch, logits: Tensor, losses: Tensor, place: str
+) -> TrainingError:
+    names = [
+        f"{name} ({loss:g})"
+        for name, loss in zip(model.task_names, losses.tolist(), strict=True)
+        if not torch.isfinite(torch.tensor(loss))
+    ]
+    with torch.no_grad():
+        per_row = model.heads.losses(logits, batch.labels)
+    bad = (~per_row.isfinite() & batch.observed).any(dim=1) | ~logits.isfinite().all(dim=1)
+    rows = batch.row[bad].tolist()
+    shown = ", ".join(str(row) for row in rows[:_ROWS_NAMED])
+    return TrainingError(
+        f"{place}: the loss is not finite for {', '.join(names)}; "
+        f"{len(rows)} of {len(batch)} rows are at fault, rows of the log: {shown or 'none'}.",
+        hint="Look at these rows with `audit`; lower training.learning_rate, set "
+        "training.clip_norm, clip the label, or use an encoding that bounds its inputs.",
+    )

@@ -1,0 +1,251 @@
+"""The loop: epochs of steps, validations in between, the best weights kept."""
+
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from paretorank.balancing import LossBalancer
+from paretorank.data.batch import Batch
+from paretorank.data.loader import Loader
+from paretorank.evaluation import EvaluationResult, Monitor
+from paretorank.foundation.progress import Listener, Progress, silent
+from paretorank.foundation.seeds import derive_seed
+from paretorank.model import MultiTaskRanker
+from paretorank.training.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    prefixed,
+    save_checkpoint,
+)
+from paretorank.training.logbook import Logbook
+from paretorank.training.optimizers import build_optimizers
+from paretorank.training.schedules import rate_at
+from paretorank.training.settings import TrainingConfig
+from paretorank.training.step import StepResult, backward_step
+
+LAST = "last.safetensors"
+BEST = "best.safetensors"
+
+
+@dataclass
+class Position:
+    """Where a run stands; everything in it is in the checkpoint."""
+
+    epoch: int = 0
+    step: int = 0
+    """Steps done in this epoch."""
+    best_score: float = -math.inf
+    best_step: int = 0
+    n_worse: int = 0
+    """Validations since the best one."""
+    monitor: dict[str, Any] = field(default_factory=dict)
+    finished: bool = False
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """What training came to."""
+
+    n_steps: int
+    best_step: int
+    best_score: float
+    stopped_early: bool
+    seconds: float
+    rows_per_s: float
+
+
+class Trainer:
+    """Trains one model; `checkpoints` holds the last state and the best weights."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        model: MultiTaskRanker,
+        balancer: LossBalancer,
+        *,
+        static_weights: Tensor,
+        monitor: Monitor,
+        logbook: Logbook,
+        checkpoints: Path,
+        listener: Listener = silent,
+    ) -> None:
+        self.config = config
+        self.model = model
+        self.balancer = balancer
+        self.static_weights = static_weights
+        self.monitor = monitor
+        self.logbook = logbook
+        self.checkpoints = checkpoints
+        self.listener = listener
+        self.optimizers = build_optimizers(config, model, balancer)
+        self.position = Position()
+
+    def fit(self, loader: Loader, validate: Callable[[], EvaluationResult]) -> FitReport:
+        """Train to the end, or until no validation gets better, and restore the best weights."""
+        started, first = time.monotonic(), self._done(loader)
+        total = loader.n_steps * self.config.epochs
+        meter = _Meter(self.model.task_names, self.config.batch_size)
+        while not self.position.finished and self.position.epoch < self.config.epochs:
+            self._run_epoch(loader, validate, meter, total)
+        self.restore_best()
+        seconds = time.monotonic() - started
+        steps = self._done(loader) - first
+        return FitReport(
+            n_steps=self._done(loader),
+            best_step=self.position.best_step,
+            best_score=self.position.best_score,
+            stopped_early=self.position.finished,
+            seconds=seconds,
+            rows_per_s=min(steps * self.config.batch_size, steps * len(loader.shards)) / seconds,
+        )
+
+    def resume(self) -> None:
+        """Take up the state of the last checkpoint, if there is one."""
+        path = self.checkpoints / LAST
+        if not path.exists():
+            return
+        checkpoint = load_checkpoint(path)
+        self.model.load_state_dict(checkpoint.part("model"))
+        self.balancer.load_state_dict(checkpoint.part("balancer"))
+        self.optimizers.load_state(checkpoint.part("optimizer"))
+        self.position = Position(**checkpoint.facts["position"])
+        self.monitor.restore(self.position.monitor)
+
+    def restore_best(self) -> None:
+        """Put the best weights into the model."""
+        path = self.checkpoints / BEST
+        if path.exists():
+            self.model.load_state_dict(load_checkpoint(path).part("model"))
+        self.model.eval()
+
+    def _run_epoch(
+        self,
+        loader: Loader,
+        validate: Callable[[], EvaluationResult],
+        meter: "_Meter",
+        total: int,
+    ) -> None:
+        position, saved = self.position, time.monotonic()
+        checks = self._validation_steps(loader.n_steps)
+        batches = loader.shuffled(
+            seed=self.config.seed, epoch=position.epoch, first_step=position.step
+        )
+        for batch in batches:
+            done = self._done(loader)
+            meter.add(self._step(batch, done, total))
+            position.step += 1
+            done += 1
+            if done % self.config.log_every_steps == 0 or done == total:
+                self.logbook.record("train", done, meter.facts())
+                facts = meter.progress(time.monotonic())
+                self.listener(Progress("train", done, total, "steps", facts))
+            if position.step in checks:
+                self._validate(validate(), done)
+                self._save(loader)
+                if position.finished:
+                    return
+            elif 0 < self.config.checkpoint_every_s < time.monotonic() - saved:
+                self._save(loader)
+                saved = time.monotonic()
+        position.epoch, position.step = position.epoch + 1, 0
+
+    def _step(self, batch: Batch, done: int, total: int) -> StepResult:
+        self.model.train()
+        self.model.reseed(derive_seed(self.config.seed, "dropout", done))
+        self.optimizers.zero_grad()
+        place = f"step {done + 1} (epoch {self.position.epoch + 1})"
+        result = backward_step(self.model, self.balancer, self.static_weights, batch, place=place)
+        self.optimizers.set_rate(rate_at(self.config.schedule, done, total))
+        self.optimizers.step(self.config.clip_norm)
+        if self.balancer.uses_losses_after_step:
+            with torch.no_grad():
+                self.balancer.after_step(self.model.task_losses(batch) * self.static_weights)
+        return result
+
+    def _validate(self, result: EvaluationResult, done: int) -> None:
+        position = self.position
+        score = self.monitor.score(result)
+        position.monitor = self.monitor.state()
+        is_best = score > position.best_score or not (self.checkpoints / BEST).exists()
+        if is_best:
+            position.best_score, position.best_step, position.n_worse = score, done, 0
+            tensors = prefixed("model", self.model.state_dict())
+            facts = {"step": done, "score": score}
+            save_checkpoint(self.checkpoints / BEST, Checkpoint(tensors, facts))
+        else:
+            position.n_worse += 1
+            patience = self.config.early_stopping.patience
+            position.finished = 0 < patience <= position.n_worse
+        metrics: dict[str, dict[str, float]] = {}
+        for row in result.table.iter_rows(named=True):
+            metrics.setdefault(row["task"], {}).setdefault(row["metric"], row["value"])
+        found = {"score": score, "is_best": is_best, "metrics": metrics}
+        self.logbook.record("validate", done, found)
+
+    def _save(self, loader: Loader) -> None:
+        position = self.position
+        tensors = {
+            **prefixed("model", self.model.state_dict()),
+            **prefixed("balancer", self.balancer.state_dict()),
+            **prefixed("optimizer", self.optimizers.state()),
+        }
+        at_end = position.step == loader.n_steps
+        place = {"epoch": position.epoch + 1, "step": 0} if at_end else {}
+        facts = {"position": {**vars(position), **place}}
+        save_checkpoint(self.checkpoints / LAST, Checkpoint(tensors, facts))
+
+    def _validation_steps(self, n_steps: int) -> set[int]:
+        times = self.config.validations_per_epoch
+        return {math.ceil(n_steps * k / times) for k in range(1, times + 1)}
+
+    def _done(self, loader: Loader) -> int:
+        return self.position.epoch * loader.n_steps + self.position.step
+
+
+class _Meter:
+    """Running means of losses and task weights since they were last read."""
+
+    def __init__(self, names: tuple[str, ...], batch_size: int) -> None:
+        self._names = names
+        self._batch_size = batch_size
+        self._losses: list[np.ndarray] = []
+        self._weights: list[np.ndarray] = []
+        self._last = (time.monotonic(), 0)
+        self._steps = 0
+        self._facts: dict[str, dict[str, float]] = {}
+
+    def add(self, result: StepResult) -> None:
+        self._losses.append(result.losses.numpy())
+        self._weights.append(result.weights.numpy())
+        self._steps += 1
+
+    def facts(self) -> dict[str, dict[str, float]]:
+        """Return the means, and begin anew."""
+        self._facts = {
+            "loss": dict(zip(self._names, _means(self._losses), strict=True)),
+            "task_weight": dict(zip(self._names, _means(self._weights), strict=True)),
+        }
+        self._losses, self._weights = [], []
+        return self._facts
+
+    def progress(self, now: float) -> dict[str, float | str]:
+        """Return what a progress bar shows."""
+        then, steps = self._last
+        self._last = (now, self._steps)
+        rate = (self._steps - steps) * self._batch_size / max(now - then, 1e-9)
+        return {"rows/s": rate, **self._facts["loss"]}
+
+
+def _means(rows: list[np.ndarray]) -> list[float]:
+    values = np.stack(rows)
+    observed = ~np.isnan(values)
+    totals = np.where(observed, values, 0.0).sum(axis=0)
+    counts = observed.sum(axis=0)
+    return [float(t / n) if n else math.nan for t, n in zip(totals, counts, strict=True)]

@@ -1,0 +1,140 @@
+"""Metrics of a split, or of new data, per task, sample space and segment."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import polars as pl
+
+from paretorank.config import RunConfig
+from paretorank.data.encoded import EncodedRows
+from paretorank.data.encoder import Encoder
+from paretorank.data.ingest import LABEL_PREFIX, SPLIT_COLUMN, encode_rows, prepare_frame
+from paretorank.data.loader import Loader
+from paretorank.data.shard_reader import ShardSet
+from paretorank.data.source import require_columns
+from paretorank.data.splits import ROW_COLUMN, SPLITS
+from paretorank.data.stream import stream
+from paretorank.evaluation import EvaluationResult, ScoredRows, evaluate_rows
+from paretorank.foundation.errors import DataError
+from paretorank.foundation.progress import Listener, silent
+from paretorank.model import MultiTaskRanker, score_batches
+from paretorank.schema import SplitName
+from paretorank.workflows.ingest import ingest_request
+from paretorank.workflows.predict import batches_of, load_model
+from paretorank.workflows.run_folder import RunFolder
+
+_BATCH_ROWS = 8192
+
+
+def evaluate_run(
+    folder: RunFolder,
+    *,
+    rows: pl.LazyFrame | None = None,
+    split: SplitName = "test",
+    by: str | None = None,
+    n_resamples: int | None = None,
+    listener: Listener = silent,
+) -> EvaluationResult:
+    """Evaluate a finished run on one of its splits or, if given, on new rows with labels.
+
+    The rows are read from the log again and pass through the run's own encoder, as at serving.
+    """
+    model, encoder, config = load_model(folder)
+    return evaluate_frame(
+        model,
+        encoder,
+        config,
+        rows=rows,
+        split=split,
+        by=by,
+        n_resamples=n_resamples,
+        listener=listener,
+    )
+
+
+def evaluate_frame(
+    model: MultiTaskRanker,
+    encoder: Encoder,
+    config: RunConfig,
+    *,
+    rows: pl.LazyFrame | None = None,
+    split: SplitName = "test",
+    by: str | None = None,
+    n_resamples: int | None = None,
+    listener: Listener = silent,
+) -> EvaluationResult:
+    """Evaluate on new rows with labels or, where there are none, on a split of the log."""
+    frame = prepare_frame(ingest_request(config, rows), with_split=rows is None)
+    if rows is None:
+        frame = frame.filter(pl.col(SPLIT_COLUMN) == SPLITS.index(split))
+    needed = [ROW_COLUMN, *encoder.columns, *(LABEL_PREFIX + n for n in model.task_names)]
+    needed += [name for name in (config.data.keys.user, config.data.weight, by) if name]
+    if by:
+        require_columns(frame, {by: "--by"})
+    parts: list[EncodedRows] = []
+    segments: list[pl.Series] = []
+
+    def encoded() -> Iterator[EncodedRows]:
+        chunks = frame.select(list(dict.fromkeys(needed)))
+        for chunk in stream(chunks, stage="evaluate", listener=listener):
+            part = encode_rows(chunk, encoder, config.data)
+            parts.append(part)
+            if by:
+                segments.append(chunk[by])
+            yield part
+
+    scores = score_batches(model, batches_of(encoded()))
+    if not len(scores):
+        raise DataError(f"The {split} split has no row.", hint="Look at data.split.")
+    scored = ScoredRows(
+        tuple(config.label_specs()),
+        scores,
+        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.weight for part in parts]) if config.data.weight else None,
+        np.concatenate([part.user for part in parts]) if config.data.keys.user else None,
+    )
+    values = {by: pl.concat(segments).cast(pl.String).to_numpy()} if by else None
+    return _evaluate(scored, config, n_resamples, values)
+
+
+def score_split(
+    model: MultiTaskRanker, shards: ShardSet, config: RunConfig, *, listener: Listener = silent
+) -> ScoredRows:
+    """Score a prepared split."""
+    loader = Loader(shards, batch_size=_BATCH_ROWS)
+    scores = score_batches(model, loader.in_order(), total=len(shards), listener=listener)
+    rows = shards.read(0, len(shards))
+    return ScoredRows(
+        tuple(config.label_specs()),
+        scores,
+        rows.labels,
+        rows.weight if config.data.weight else None,
+        rows.user if config.data.keys.user else None,
+    )
+
+
+def evaluate_split(
+    model: MultiTaskRanker,
+    shards: ShardSet,
+    config: RunConfig,
+    *,
+    scored: ScoredRows | None = None,
+    n_resamples: int | None = None,
+) -> EvaluationResult:
+    """Evaluate a prepared split; `scored` saves scoring it again."""
+    return _evaluate(scored or score_split(model, shards, config), config, n_resamples, None)
+
+
+def _evaluate(
+    scored: ScoredRows,
+    config: RunConfig,
+    n_resamples: int | None,
+    segments: Mapping[str, np.ndarray] | None,
+) -> EvaluationResult:
+    return evaluate_rows(
+        scored,
+        segments=segments,
+        n_resamples=config.evaluation.n_resamples if n_resamples is None else n_resamples,
+        confidence=config.evaluation.confidence,
+        seed=config.training.seed,
+    )

@@ -1,0 +1,94 @@
+"""Scores for new rows: named columns per task, in the order of the rows."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+
+from paretorank.config import RunConfig
+from paretorank.data.batch import Batch, make_batch
+from paretorank.data.encoded import EncodedRows
+from paretorank.data.encoder import Encoder
+from paretorank.data.ingest import encode_rows
+from paretorank.data.source import join_tables, require_columns
+from paretorank.data.splits import ROW_COLUMN
+from paretorank.data.stream import stream
+from paretorank.foundation.errors import RunError
+from paretorank.foundation.files import atomic_path
+from paretorank.foundation.progress import Listener, silent
+from paretorank.model import MultiTaskRanker, build_model, score_batches
+from paretorank.training.checkpoint import load_checkpoint
+from paretorank.training.trainer import BEST
+from paretorank.workflows.run_folder import RunFolder
+
+_BATCH_ROWS = 8192
+
+
+def load_model(folder: RunFolder) -> tuple[MultiTaskRanker, Encoder, RunConfig]:
+    """Load the best weights of a run, the encoder they were trained with, and the configuration.
+
+    Raises:
+        RunError: the folder holds no trained run, or its parts do not belong together.
+    """
+    config = folder.read_config()
+    encoder = folder.read_encoder()
+    model = build_model(config.model, encoder.layout, config.tasks, seed=config.training.seed)
+    tensors = load_checkpoint(folder.checkpoints / BEST).part("model")
+    try:
+        model.load_state_dict(tensors)
+    except RuntimeError as error:
+        raise RunError(
+            f"{folder.path}: the weights do not fit the configuration: {str(error)[:200]}",
+            hint="Was config.toml or the encoder changed after training? Train again.",
+        ) from None
+    model.eval()
+    return model, encoder, config
+
+
+def predict_frame(
+    model: MultiTaskRanker,
+    encoder: Encoder,
+    config: RunConfig,
+    rows: pl.LazyFrame,
+    *,
+    listener: Listener = silent,
+) -> pl.DataFrame:
+    """Score rows; the result has the keys that the rows have, then one column per task."""
+    keys = [
+        name
+        for name in dict.fromkeys(
+            filter(None, (config.data.keys.user, config.data.keys.item, config.data.keys.request))
+        )
+        if name in rows.collect_schema().names()
+    ]
+    frame = join_tables(rows, config.data.joins, config.folder).with_row_index(ROW_COLUMN)
+    require_columns(frame, encoder.columns)
+    wanted = list(dict.fromkeys([ROW_COLUMN, *keys, *encoder.columns]))
+    parts: list[pl.DataFrame] = []
+
+    def encoded() -> Iterator[EncodedRows]:
+        for chunk in stream(frame.select(wanted), stage="predict", listener=listener):
+            parts.append(chunk.select(keys))
+            yield encode_rows(chunk, encoder, config.data)
+
+    scores = score_batches(model, batches_of(encoded()))
+    columns = {name: scores[:, at] for at, name in enumerate(model.task_names)}
+    clash = [name for name in keys if name in columns]
+    known = pl.concat(parts).drop(clash) if parts and keys else pl.DataFrame()
+    return pl.concat([known, pl.DataFrame(columns)], how="horizontal")
+
+
+def batches_of(parts: Iterator[EncodedRows]) -> Iterator[Batch]:
+    """Cut encoded rows into batches for scoring."""
+    for part in parts:
+        for at in range(0, len(part), _BATCH_ROWS):
+            yield make_batch(part.slice(at, min(at + _BATCH_ROWS, len(part))))
+
+
+def write_scores(scores: pl.DataFrame, path: Path) -> None:
+    """Write scores as Parquet or, if the name ends so, as CSV; a whole file or nothing."""
+    with atomic_path(path) as temporary:
+        if path.suffix == ".csv":
+            scores.write_csv(temporary)
+        else:
+            scores.write_parquet(temporary)

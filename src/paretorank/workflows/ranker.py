@@ -1,0 +1,139 @@
+"""The Python face, in the manner of scikit-learn; the command line calls the same workflows."""
+
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import polars as pl
+
+from paretorank.config import RunConfig, load_config
+from paretorank.data.encoder import Encoder
+from paretorank.data.ingest import ingest_log
+from paretorank.data.source import as_frame
+from paretorank.evaluation import EvaluationResult
+from paretorank.foundation.errors import RunError
+from paretorank.foundation.progress import Listener, silent
+from paretorank.model import MultiTaskRanker
+from paretorank.schema import SplitConfig
+from paretorank.training import FitReport
+from paretorank.workflows.evaluate import evaluate_frame
+from paretorank.workflows.ingest import Prepared, ingest_request, prepare
+from paretorank.workflows.predict import load_model, predict_frame
+from paretorank.workflows.run_folder import RunFolder
+from paretorank.workflows.train import train_run
+
+_SPLIT = "__given_split"
+_VALID, _NONE = 1, -1
+
+
+class Ranker:
+    """A multi-task ranker: configured, fitted on rows, asked for scores.
+
+    Rows may be a path (or several), a Polars or pandas frame, an Arrow table, or a mapping from
+    column names to arrays.
+
+    Example:
+        ranker = Ranker.from_config("ranker.toml")
+        ranker.fit()                      # the log that the configuration names
+        scores = ranker.predict(rows)     # a Polars frame, one column per task
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        self.config = config
+        self.report: FitReport | None = None
+        self._fitted: tuple[MultiTaskRanker, Encoder] | None = None
+        self._folder: RunFolder | None = None
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
+
+    @classmethod
+    def from_config(cls, config: str | Path | RunConfig, overrides: Sequence[str] = ()) -> Self:
+        """Build an unfitted ranker from a TOML file (with "a.b=1" overrides) or a RunConfig."""
+        if isinstance(config, RunConfig):
+            return cls(config)
+        return cls(load_config(Path(config), overrides))
+
+    @property
+    def model(self) -> MultiTaskRanker:
+        """The fitted network."""
+        return self._require()[0]
+
+    @property
+    def encoder(self) -> Encoder:
+        """The fitted encoder."""
+        return self._require()[1]
+
+    def fit(
+        self,
+        train: Any = None,
+        valid: Any = None,
+        *,
+        folder: str | Path | None = None,
+        listener: Listener = silent,
+    ) -> Self:
+        """Fit on rows; returns itself.
+
+        Args:
+            train: rows with labels; the configuration's log where absent.
+            valid: rows for validation; cut from `train` as `data.split` says where absent.
+            folder: where the run is kept; a temporary folder where absent.
+            listener: is told how far the work has come.
+        """
+        self._scratch = tempfile.TemporaryDirectory(prefix="paretorank-")
+        scratch = Path(self._scratch.name)
+        self._folder = RunFolder(Path(folder) if folder is not None else scratch / "run")
+        if train is None:
+            prepared = prepare(self.config, scratch / "prepared", listener=listener)
+        else:
+            prepared = self._prepare_rows(train, valid, scratch / "prepared", listener)
+        run = train_run(self.config, self._folder, prepared=prepared, listener=listener)
+        self.report = run.report
+        self._fitted = (run.model, prepared.encoder())
+        return self
+
+    def predict(self, rows: Any) -> pl.DataFrame:
+        """Score rows: one column per task, in the order of the rows, after the keys."""
+        model, encoder = self._require()
+        return predict_frame(model, encoder, self.config, as_frame(rows))
+
+    def evaluate(self, rows: Any = None, *, by: str | None = None) -> EvaluationResult:
+        """Compute the metrics on rows with labels; on the log's test split where absent."""
+        model, encoder = self._require()
+        frame = None if rows is None else as_frame(rows)
+        return evaluate_frame(model, encoder, self.config, rows=frame, by=by)
+
+    def save(self, folder: str | Path) -> None:
+        """Write configuration, encoder and weights into a folder that `load` reads."""
+        self._require()
+        if self._folder is None:
+            raise RunError("This ranker has no run to save.", hint="Call fit or load first.")
+        shutil.copytree(self._folder.path, folder, dirs_exist_ok=True)
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Load what `save` or `paretorank train` wrote."""
+        run = RunFolder(Path(folder))
+        model, encoder, config = load_model(run)
+        ranker = cls(config)
+        ranker._folder, ranker._fitted = run, (model, encoder)
+        return ranker
+
+    def _require(self) -> tuple[MultiTaskRanker, Encoder]:
+        if self._fitted is None:
+            raise RunError("This ranker is not fitted.", hint="Call fit, or Ranker.load(folder).")
+        return self._fitted
+
+    def _prepare_rows(self, train: Any, valid: Any, target: Path, listener: Listener) -> Prepared:
+        config, frame = self.config, as_frame(train, name="train")
+        if valid is not None:
+            marked = [
+                frame.with_columns(pl.lit(0).alias(_SPLIT)),
+                as_frame(valid, name="valid").with_columns(pl.lit(_VALID).alias(_SPLIT)),
+            ]
+            frame = pl.concat(marked, how="diagonal_relaxed")
+            split = SplitConfig(by="column", column=_SPLIT, valid=(_VALID,), test=(_NONE,))
+            data = config.data.model_copy(update={"split": split})
+            config = config.model_copy(update={"data": data}).at(config.path)
+        manifest = ingest_log(ingest_request(config, frame), target, listener)
+        return Prepared(target, manifest, was_there=False)

@@ -1,0 +1,127 @@
+"""Losses and scores of all tasks at once."""
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from paretorank.losses import Loss
+from paretorank.tasks import (
+    BinaryTask,
+    CountTask,
+    DurationTask,
+    Heads,
+    RegressionTask,
+    TaskConfig,
+)
+
+MIXED: dict[str, TaskConfig] = {
+    "watch": DurationTask(label="a"),
+    "click": BinaryTask(label="b"),
+    "price": RegressionTask(label="c"),
+    "like": BinaryTask(label="d"),
+    "comments": CountTask(label="e"),
+    "stay": DurationTask(label="f"),
+    "odds": DurationTask(label="g", loss="weighted_logistic"),
+}
+BINARY: dict[str, TaskConfig] = {name: BinaryTask(label=name) for name in ("a", "b", "c")}
+
+
+def labels(n_rows: int = 6) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    values = torch.randint(0, 5, (n_rows, 7), generator=generator).float()
+    values[:, [1, 3]] = (values[:, [1, 3]] > 2).float()
+    values[0] = 1.0
+    return values
+
+
+def logits(n_rows: int = 6) -> Tensor:
+    return torch.randn(n_rows, 7, generator=torch.Generator().manual_seed(1))
+
+
+def alone(name: str, column: int, values: Tensor) -> tuple[Heads, Tensor]:
+    return Heads({name: MIXED[name]}), values[:, column : column + 1]
+
+
+def test_each_task_gets_the_loss_and_score_it_would_get_alone() -> None:
+    heads = Heads(MIXED)
+    losses, scores = heads.losses(logits(), labels()), heads.scores(logits())
+    for column, name in enumerate(MIXED):
+        head, logit = alone(name, column, logits())
+        label = labels()[:, column : column + 1]
+        torch.testing.assert_close(losses[:, [column]], head.losses(logit, label))
+        torch.testing.assert_close(scores[:, [column]], head.scores(logit))
+
+
+def test_tasks_of_one_kind_share_one_call() -> None:
+    calls: list[tuple[int, ...]] = []
+
+    def record(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        calls.append(tuple(inputs[0].shape))
+
+    heads = Heads(BINARY)
+    for module in heads.modules():
+        if isinstance(module, Loss):
+            module.register_forward_pre_hook(record)
+    heads.losses(torch.zeros(4, 3), torch.zeros(4, 3))
+    assert calls == [(4, 3)]
+    assert len(Heads(MIXED).groups) == 5
+
+
+def test_balance_factors_stand_in_the_order_of_the_tasks() -> None:
+    assert Heads(MIXED).balance_factors.tolist() == [1.0, 1.0, 0.5, 1.0, 1.0, 1.0, 1.0]
+
+
+def test_initial_biases_are_those_of_the_tasks_alone() -> None:
+    values = labels()
+    values[2:4] = torch.nan
+    heads = Heads(MIXED)
+    bias = heads.init_bias(values)
+    for column, name in enumerate(MIXED):
+        head, label = alone(name, column, values)
+        torch.testing.assert_close(bias[[column]], head.init_bias(label[~label.isnan()][:, None]))
+
+
+def test_initial_scores_are_the_means_of_the_labels() -> None:
+    values = torch.tensor([[1.0, 2.0, 3.0], [0.0, 4.0, 0.0], [0.0, torch.nan, 9.0]])
+    tasks: dict[str, TaskConfig] = {
+        "click": BinaryTask(label="a"),
+        "price": RegressionTask(label="b"),
+        "watch": DurationTask(label="c", loss="weighted_logistic"),
+    }
+    heads = Heads(tasks)
+    scores = heads.scores(heads.init_bias(values).unsqueeze(0))
+    torch.testing.assert_close(scores, torch.tensor([[1 / 3, 3.0, 4.0]]))
+    weight = torch.tensor([1.0, 1.0, 0.0])
+    scores = heads.scores(heads.init_bias(values, weight).unsqueeze(0))
+    torch.testing.assert_close(scores, torch.tensor([[0.5, 3.0, 1.5]]))
+
+
+def test_a_task_without_labels_starts_at_zero() -> None:
+    bias = Heads(MIXED).init_bias(torch.full((4, 7), torch.nan))
+    assert bias.tolist() == [0.0] * 7
+
+
+@pytest.mark.parametrize("absent", range(7))
+def test_a_task_without_an_observed_row_is_nan_and_leaves_the_others_alone(absent: int) -> None:
+    heads, all_logits = Heads(MIXED), logits().requires_grad_()
+    everywhere = torch.ones(6, 7, dtype=torch.bool)
+    observed = everywhere.clone()
+    observed[:, absent] = False
+    values = torch.where(observed, labels(), torch.nan)
+    full = heads.task_losses(all_logits, labels(), everywhere)
+    some = heads.task_losses(all_logits, values, observed)
+    others = [task for task in range(7) if task != absent]
+    assert some[absent].isnan()
+    assert torch.equal(some[others], full[others])
+    (gradient,) = torch.autograd.grad(some.nansum(), all_logits)
+    (expected,) = torch.autograd.grad(full[others].sum(), all_logits)
+    torch.testing.assert_close(gradient, expected)
+    assert gradient[:, absent].abs().max() == 0
+
+
+def test_what_was_fitted_is_saved_and_the_layout_is_not() -> None:
+    heads, restored = Heads(MIXED), Heads(MIXED)
+    heads.init_bias(labels())
+    assert {name.rsplit(".", 1)[1] for name in heads.state_dict()} == {"log_sigma", "scale"}
+    restored.load_state_dict(heads.state_dict())
+    torch.testing.assert_close(restored.scores(logits()), heads.scores(logits()))
