@@ -234,17 +234,14 @@ def logit(rate: np.ndarray | float) -> np.ndarray:
 def gauc(user: np.ndarray, label: np.ndarray, score: np.ndarray) -> float:
     """Return the AUC within users, averaged by impressions over users with both classes."""
     frame = pl.DataFrame({"user": user, "label": label, "score": score})
-    positive = pl.col("label").sum().cast(pl.Float64)
-    negative = pl.len() - positive
-    ranks = pl.col("rank").filter(pl.col("label") == 1).sum()
-    by_user = (
-        frame.with_columns(rank=pl.col("score").rank().over("user"))
-        .group_by("user")
-        .agg(n=pl.len(), p=positive, q=negative, ranks=ranks)
-        .filter((pl.col("p") > 0) & (pl.col("q") > 0))
-    )
-    auc = (by_user["ranks"] - by_user["p"] * (by_user["p"] + 1) / 2) / (by_user["p"] * by_user["q"])
-    return float((auc * by_user["n"]).sum() / by_user["n"].sum())
+    ranked = frame.with_columns(rank=pl.col("score").rank().over("user"))
+    label_sum = pl.col("label").sum().cast(pl.Float64)
+    rank_sum = (pl.col("rank") * pl.col("label")).sum()
+    by_user = ranked.group_by("user").agg(n=pl.len(), p=label_sum, rank_sum=rank_sum)
+    p, q = pl.col("p"), pl.col("n") - pl.col("p")
+    auc = (pl.col("rank_sum") - p * (p + 1) / 2) / (p * q)
+    mixed = by_user.filter((p > 0) & (q > 0)).select("n", auc=auc)
+    return float(np.average(mixed["auc"], weights=mixed["n"]))
 
 
 def scores_of(
@@ -277,3 +274,50 @@ def scores_of(
         user = rows.table.get_column("user_id").to_numpy()[on]
         figures["gauc"] = gauc(user, label[on], score)
     return figures, model
+
+
+def features_of(rows: Rows, *, history: bool, past: bool, seed: int) -> Features:
+    """Return everything the model sees; the seed draws the folds of the encodings."""
+    tables = [raw_features(rows)]
+    tables += [encode(rows, entity, past=past, seed=seed) for entity in ENTITIES]
+    if history:
+        tables.append(history_features(rows))
+    return Features(pl.concat(tables, how="horizontal"), CODES)
+
+
+def main() -> None:
+    """Print the figures of every task on the test rows, mean and deviation over the seeds."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("folder", type=Path, help="what prepare_kuairand wrote")
+    parser.add_argument("--seeds", type=int, default=5, help="number of seeds")
+    parser.add_argument("--history", action="store_true", help="use what users did before the log")
+    parser.add_argument("--encodings", choices=("oof", "past"), default="oof")
+    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    given = parser.parse_args()
+    rows = load_rows(given.folder)
+    runs: dict[str, list[dict[str, float]]] = {task: [] for task in TASKS}
+    for seed in range(given.seeds):
+        past = given.encodings == "past"
+        features = features_of(rows, history=given.history, past=past, seed=seed)
+        for task in TASKS:
+            runs[task].append(scores_of(rows, features, task, seed, rows.test)[0])
+    table = {task: summary(figures) for task, figures in runs.items()}
+    if given.json:
+        print(json.dumps(table, indent=1))
+        return
+    for task, figures in table.items():
+        cells = [f"{name} {m['mean']:.4f} ± {m['std']:.4f}" for name, m in figures.items()]
+        print(f"{task:14s}", "   ".join(cells))
+
+
+def summary(runs: list[dict[str, float]]) -> dict[str, dict[str, float]]:
+    """Return mean and standard deviation of every figure over the seeds."""
+    figures = {name: np.array([run[name] for run in runs]) for name in runs[0]}
+    return {
+        name: {"mean": float(values.mean()), "std": float(values.std(ddof=len(values) > 1))}
+        for name, values in figures.items()
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -7,7 +7,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
-from paretorank.balancing import BalancerConfig, LossBalancer, StaticConfig
+from paretorank.balancing import FAMO, BalancerConfig, LossBalancer, StaticConfig
 from paretorank.foundation.errors import ConfigError
 
 KINDS = [
@@ -39,7 +39,7 @@ REVISED = "uncertainty-revised"
 
 def build(kind: str) -> LossBalancer:
     settings = ', "form": "revised"' if kind == REVISED else SETTINGS.get(kind, "")
-    text = f'{{"kind": "{kind.split("-")[0]}"{settings}}}'
+    text = f'{{"kind": "{kind.removesuffix("-revised")}"{settings}}}'
     adapter: TypeAdapter[BalancerConfig] = TypeAdapter(BalancerConfig)
     balancer = adapter.validate_json(text).build(
         task_names=NAMES,
@@ -92,6 +92,8 @@ def test_the_total_is_one_finite_number_and_all_weights_are_finite(balancer: Los
 
 
 def test_the_weights_agree_with_finite_differences(balancer: LossBalancer) -> None:
+    if isinstance(balancer, FAMO):
+        pytest.skip("its normaliser is a constant by definition; its weights are pinned instead")
     step(balancer, 0.9, 0.1, 2.0)
 
     def total(losses: Tensor) -> Tensor:
@@ -103,8 +105,6 @@ def test_the_weights_agree_with_finite_differences(balancer: LossBalancer) -> No
     for task in range(3):
         shift = torch.zeros(3, dtype=torch.float64)
         shift[task] = 1e-6
-        if "famo" in type(balancer).__name__.lower():  # its normaliser is a constant by definition
-            continue
         slope = (total(losses + shift) - total(losses - shift)) / 2e-6
         torch.testing.assert_close(gradient[task], slope.detach(), rtol=1e-4, atol=1e-6)
 
@@ -115,11 +115,9 @@ def test_the_parameters_agree_with_finite_differences(balancer: LossBalancer) ->
         (gradient,) = torch.autograd.grad(balancer(leaf(*LOSSES)), parameter)
         totals = []
         for shift in (1e-6, -1e-6):
-            with torch.no_grad():
-                parameter += shift
+            parameter.data.add_(shift)
             totals.append(balancer(leaf(*LOSSES)).detach())
-            with torch.no_grad():
-                parameter -= shift
+            parameter.data.sub_(shift)
         slope = (totals[0] - totals[1]) / 2e-6
         torch.testing.assert_close(gradient, slope, rtol=1e-4, atol=1e-6)
 
@@ -141,8 +139,8 @@ def test_all_tasks_may_be_absent(balancer: LossBalancer) -> None:
     assert weights_of(balancer, nan, nan, nan).tolist() == [0.0, 0.0, 0.0]
     balancer.after_step(torch.full((3,), nan, dtype=torch.float64))
     assert all(parameter.grad is None for parameter in balancer.parameters())
-    after = balancer.state_dict()
-    assert all(torch.equal(before[name], after[name]) for name in before)
+    for name, value in balancer.state_dict().items():
+        torch.testing.assert_close(value, before[name], rtol=0, atol=0, equal_nan=True, msg=name)
 
 
 def test_an_absent_task_does_not_drift_under_adam_with_momentum(balancer: LossBalancer) -> None:
@@ -167,19 +165,30 @@ def test_an_absent_task_does_not_drift_under_adam_with_momentum(balancer: LossBa
             torch.testing.assert_close(new[1], old[1], equal_nan=True, msg=name)
 
 
-def test_state_survives_saving_and_loading(balancer: LossBalancer) -> None:
+@pytest.mark.parametrize("kind", [*KINDS, REVISED])
+def test_state_survives_saving_and_loading(kind: str) -> None:
+    balancer, restored = build(kind), build(kind)
+    parameters = list(balancer.parameters())
     for shrink in (1.0, 0.7, 0.6, 0.5, 0.45):
         step(balancer, 0.9 * shrink, 0.1 * shrink**2, 2.0)
-    kind = next(k for k in [*KINDS, REVISED] if type(build(k)) is type(balancer))
-    if type(balancer).__name__ in ("PresentTasks", "LearnedScales"):
-        restored = copy.deepcopy(balancer)
-    else:
-        restored = build(kind)
+        for parameter in parameters:
+            parameter.data.add_(0.1)  # as an optimizer would
     restored.load_state_dict(balancer.state_dict())
     for _ in range(3):
         assert torch.equal(weights_of(restored, *LOSSES), weights_of(balancer, *LOSSES))
         step(restored, *LOSSES)
         step(balancer, *LOSSES)
+
+
+@pytest.mark.parametrize("kind", ["uncertainty", REVISED, "uw", "imtl_l", "dwa", "famo", "random"])
+def test_a_balancer_with_a_memory_weighs_differently_without_it(kind: str) -> None:
+    balancer = build(kind)
+    for shrink in (1.0, 0.7, 0.6, 0.5, 0.45):
+        step(balancer, 0.9 * shrink, 0.1 * shrink**2, 2.0)
+        balancer.after_step(torch.tensor([0.1, 0.2, 2.0], dtype=torch.float64))
+        for parameter in balancer.parameters():
+            parameter.data.add_(0.1)
+    assert not torch.equal(weights_of(balancer, *LOSSES), weights_of(build(kind), *LOSSES))
 
 
 def test_a_wrong_number_of_losses_is_refused(balancer: LossBalancer) -> None:

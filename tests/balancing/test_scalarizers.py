@@ -64,7 +64,7 @@ def test_the_geometric_mean_has_its_pinned_value_and_weights() -> None:
 
 @pytest.mark.parametrize("config", [GeometricMeanConfig(), FAMOConfig()], ids=repr)
 def test_logarithms_of_losses_refuse_negative_losses(config: BalancerConfig) -> None:
-    with pytest.raises(TrainingError, match="above 0, got -0.5 for task 'b'"):
+    with pytest.raises(TrainingError, match=r"above 0, got -0\.5 for task 'b'"):
         build(config)(double(1.0, -0.5, NAN))
 
 
@@ -74,13 +74,13 @@ def test_preferences_have_their_pinned_values() -> None:
     reference = dict(zip(NAMES, pinned["pbi"]["reference"], strict=True))
     cosmos = build(COSMOSConfig(weights=weights, cosine_penalty=pinned["cosmos"]["lambda_"]))
     total, gradient = total_and_weights(cosmos, *pinned["losses"])
-    assert total == pytest.approx(pinned["cosmos"]["value"], abs=1e-9)
-    assert gradient == pytest.approx(pinned["cosmos"]["grad"], abs=1e-9)
+    assert total == pytest.approx(pinned["cosmos"]["value"], abs=1e-7)
+    assert gradient == pytest.approx(pinned["cosmos"]["grad"], abs=1e-7)
     smooth = pinned["smooth_tchebycheff"]
     stch = build(STCHConfig(weights=weights, reference=reference, mu=smooth["mu"]))
     total, gradient = total_and_weights(stch, *pinned["losses"])
-    assert total == pytest.approx(smooth["value"], abs=1e-9)
-    assert gradient == pytest.approx(smooth["grad"], abs=1e-9)
+    assert total == pytest.approx(smooth["value"], abs=1e-7)
+    assert gradient == pytest.approx(smooth["grad"], abs=1e-7)
     pbi = build(PBIConfig(weights=weights, reference=reference, theta=pinned["pbi"]["theta"]))
     total, _ = total_and_weights(pbi, *pinned["losses"])
     assert total == pytest.approx(pinned["pbi"]["value"], abs=1e-6)
@@ -89,9 +89,8 @@ def test_preferences_have_their_pinned_values() -> None:
 def test_preferences_need_not_sum_to_one() -> None:
     small = build(COSMOSConfig(weights={"a": 0.2, "b": 0.5, "c": 0.3}))
     large = build(COSMOSConfig(weights={"a": 2.0, "b": 5.0, "c": 3.0}))
-    assert total_and_weights(small, 1.0, 2.0, 3.0) == pytest.approx(
-        total_and_weights(large, 1.0, 2.0, 3.0)
-    )
+    losses = double(1.0, 2.0, 3.0)
+    torch.testing.assert_close(small(losses), large(losses))
 
 
 @pytest.mark.parametrize(

@@ -44,7 +44,7 @@ def made_up_log(days: tuple[int, ...], seed: int = 0, rows_per_day: int = 30) ->
         "time_ms": (date - 20220401) * 86_400_000 + np.arange(n),
         "is_rand": np.zeros(n, dtype=np.int64),
     }
-    return pl.DataFrame(columns).select(LOG_SCHEMA)
+    return pl.DataFrame(columns).select(list(LOG_SCHEMA))
 
 
 def side_tables() -> dict[str, pl.DataFrame]:
@@ -288,14 +288,15 @@ def test_missing_column_is_named(csv_folder: Path, tmp_path: Path) -> None:
 def test_text_where_a_number_belongs_names_the_file(csv_folder: Path, tmp_path: Path) -> None:
     path = csv_folder / "data" / "log_standard_4_22_to_5_08_pure.csv"
     pl.read_csv(path).with_columns(tab=pl.lit("main")).write_csv(path)
-    with pytest.raises(DataError, match="4_22_to_5_08_pure.csv is not readable"):
+    with pytest.raises(DataError, match=r"4_22_to_5_08_pure\.csv is not readable"):
         prepare_kuairand(csv_folder, tmp_path / "out")
 
 
 def test_damaged_file_is_named(cut_folder: Path, tmp_path: Path) -> None:
     (cut_folder / "user_features.parquet").write_bytes(b"no table")
-    with pytest.raises(DataError, match="user_features.parquet is not readable"):
+    with pytest.raises(DataError, match=r"user_features\.parquet is not readable"):
         prepare_kuairand(cut_folder, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
 
 
 def test_too_few_days_are_refused(cut_folder: Path, tmp_path: Path) -> None:

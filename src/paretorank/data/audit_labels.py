@@ -56,9 +56,7 @@ def _kinds(audited: Audited) -> list[Finding]:
 def _missing(audited: Audited) -> list[Finding]:
     queries = [
         expression.is_null().mean().alias(label.name)
-        for label, expression in zip(
-            audited.labels, label_expressions(audited.labels), strict=True
-        )
+        for label, expression in zip(audited.labels, label_expressions(audited.labels), strict=True)
     ]
     shares = collect(audited.frame.select(queries)).row(0, named=True)
     return [

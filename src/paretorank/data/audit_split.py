@@ -25,9 +25,7 @@ def check_split(audited: Audited) -> list[Finding]:
 def _counts(audited: Audited) -> dict[int, dict[str, float]]:
     """Return rows, observed labels and positives per split."""
     queries: list[pl.Expr] = [pl.len().alias("rows")]
-    for label, expression in zip(
-        audited.labels, label_expressions(audited.labels), strict=True
-    ):
+    for label, expression in zip(audited.labels, label_expressions(audited.labels), strict=True):
         queries.append(expression.count().alias(f"{label.name}.observed"))
         queries.append((expression > 0).sum().alias(f"{label.name}.positive"))
     found = collect(audited.frame.group_by(SPLIT_COLUMN).agg(queries))

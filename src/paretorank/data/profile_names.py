@@ -19,7 +19,7 @@ _AGGREGATE = frozenset(
 )
 _AGGREGATED_EVENT = FEEDBACK | frozenset(
     """show impression impressions exposure views plays clicks watches comments follows reviews
-    ratings rating completion progress duration sales sold stay engagement reports downloads user
+    ratings rating completion progress duration sales sold stay engagement reports downloads
     collects forwards favs""".split()
 )
 _ATTRIBUTE = frozenset(

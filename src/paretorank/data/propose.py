@@ -5,18 +5,20 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from paretorank.data.audit_finding import describing_key
 from paretorank.data.audit_leakage import find_leaks, purity
 from paretorank.data.audit_tables import added_up_columns
-from paretorank.data.profile import TableProfile, profile, sample_rows
+from paretorank.data.profile import TableProfile, kind_of, profile, sample_rows
 from paretorank.data.propose_features import ProposedFeature, find_feature, history_of
 from paretorank.data.propose_keys import Keys, find_keys
-from paretorank.data.propose_statistics import find_statistics
+from paretorank.data.propose_statistics import author_columns, find_statistics
 from paretorank.data.propose_tasks import ProposedTask, ProposedTasks, find_tasks
 from paretorank.data.propose_toml import (
     NO_TASK,
     data_lines,
     head_lines,
     left_out_lines,
+    rare_lines,
     section_lines,
     task_lines,
 )
@@ -64,7 +66,7 @@ def propose(
         frame: the log with its side tables joined.
         log: how the configuration shall name the log.
         joins: the side tables, as the configuration shall name them.
-        sides: the schema of each side table, under its name in `joins`.
+        sides: the columns that each side table adds, under its name in `joins`.
     """
     sample = sample_rows(frame)
     table = profile(frame, sample)
@@ -90,6 +92,7 @@ def propose(
         *section_lines("features", {f.name: (f.config, f.reason) for f in features.values()}),
         *section_lines("statistics", statistics),
         *([line for task in tasks.tasks for line in task_lines(task)] or [NO_TASK]),
+        *rare_lines(tasks.rare),
         *_balancer_lines(tasks.tasks),
         *left_out_lines(left_out),
     ]
@@ -118,7 +121,9 @@ def _origins(
         schema = sides.get(join.table, {})
         keys = [join.on] if isinstance(join.on, str) else list(join.on)
         joined |= set(schema) - set(keys)
-        added_up |= set(added_up_columns(schema, keys))
+        if added_up_columns(schema, keys):
+            figures = ("integer", "float")
+            added_up |= {n for n, t in schema.items() if kind_of(t) in figures and n not in keys}
     return [name for name in table.names() if name not in joined], added_up
 
 
@@ -146,11 +151,14 @@ def _features(
             features[name] = found
     first = [name for name in (keys.user, keys.item) if name in features]
     ordered = {name: features[name] for name in (*first, *features)}
-    return ordered | _histories(ordered, sample, keys), left_out
+    return ordered | _histories(ordered, table, sample, keys), left_out
 
 
 def _histories(
-    features: Mapping[str, ProposedFeature], sample: pl.DataFrame, keys: KeysConfig
+    features: Mapping[str, ProposedFeature],
+    table: TableProfile,
+    sample: pl.DataFrame,
+    keys: KeysConfig,
 ) -> dict[str, ProposedFeature]:
     """Return counts of the behaviour lists that hold items."""
     lists = [f for f in features.values() if isinstance(f.config, SequenceFeature)]
@@ -158,7 +166,9 @@ def _histories(
     if not lists:
         return {}
     longest = max(lists, key=lambda feature: _size(sample[feature.name]))
-    made = [history_of(feature, longest, keys) for feature in lists]
+    authors = author_columns(table, keys, {f.name: f.config for f in features.values()})
+    match = tuple(a for a in authors if describing_key(sample, a, (keys.item,)))
+    made = [history_of(feature, longest, match, keys) for feature in lists]
     return {f.name: f for f in made if f is not None and f.name not in features}
 
 
@@ -177,9 +187,7 @@ def _leave_leaks_out(
 ) -> None:
     """Move features that have plainly seen a label to the columns left out."""
     labels = [_label(task) for task in tasks]
-    configs = {
-        f.name: f.config for f in features.values() if f.name not in (keys.user, keys.item)
-    }
+    configs = {f.name: f.config for f in features.values() if f.name not in (keys.user, keys.item)}
     for leak in find_leaks(sample, configs, labels, keys.item):
         if leak.serious and leak.feature in features and len(features) > 1:
             features.pop(leak.feature)

@@ -12,6 +12,7 @@ from paretorank.data.profile_names import (
     is_history,
     is_quantity,
     rank_as,
+    words_of,
 )
 from paretorank.data.propose_keys import is_moment
 from paretorank.schema import (
@@ -32,6 +33,7 @@ _LONG_TEXT = 40.0
 _MIN_ROWS_PER_VALUE = 1.5
 _SHARED_IDS = 0.5
 _MOSTLY_EMPTY = 0.999
+_MOST_ZEROS = 0.2
 _NO_VALUES = ("", "UNKNOWN", "unknown", "Unknown", "NULL", "null", "None", "none", "nan", "NaN")
 _NO_VALUES_TOO = ("NA", "N/A", "n/a", "?", "\\N")
 
@@ -60,7 +62,7 @@ def find_feature(
 
 
 def history_of(
-    sequence: ProposedFeature, longest: ProposedFeature, keys: KeysConfig
+    sequence: ProposedFeature, longest: ProposedFeature, match: tuple[str, ...], keys: KeysConfig
 ) -> ProposedFeature | None:
     """Return the counts and rates of a behaviour list as a further feature."""
     if not isinstance(sequence.config, SequenceFeature) or sequence.config.table is None:
@@ -72,9 +74,11 @@ def history_of(
         column=sequence.name,
         item=keys.item,
         relative_to=relative,
+        match=match,
         separator=sequence.config.separator,
     )
-    reason = f"how many, and how often this {keys.item}"
+    same = "".join(f", the same {name}" for name in match)
+    reason = f"how many, and how often this {keys.item}{same}"
     return ProposedFeature(f"{sequence.name}_counts", config, reason)
 
 
@@ -102,8 +106,10 @@ def _why_not(column: ColumnProfile, keys: KeysConfig) -> str | None:
 
 def _from_number(column: ColumnProfile, keys: KeysConfig) -> ProposedFeature:
     code = column.missing_code
-    missing = () if code is None else (code,)
+    missing: tuple[int, ...] = () if code is None else (code,)
     said = "" if code is None else f"; {code} on {column.negatives / column.filled:.1%} is a code"
+    if code is None and _zero_means_unknown(column):
+        missing, said = (0,), f"; 0 on {column.zeros / column.filled:.1%} is no such measure"
     if _is_categorical(column, keys):
         reason = f"{column.n_unique:,} values{said}"
         return ProposedFeature(column.name, CategoricalFeature(missing=missing), reason)
@@ -111,6 +117,12 @@ def _from_number(column: ColumnProfile, keys: KeysConfig) -> ProposedFeature:
     if is_aggregate(column.name):
         reason += "; CHECK: must be as of the impression, not over the whole period"
     return ProposedFeature(column.name, NumericFeature(missing=missing), reason + said)
+
+
+def _zero_means_unknown(column: ColumnProfile) -> bool:
+    measured = bool(set(words_of(column.name)) & {"duration", "length", "width", "height", "age"})
+    some = 0 < column.zeros < _MOST_ZEROS * column.filled
+    return measured and some and column.minimum == 0 and not column.is_binary
 
 
 def _is_categorical(column: ColumnProfile, keys: KeysConfig) -> bool:

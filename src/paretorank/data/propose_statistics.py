@@ -47,7 +47,7 @@ def find_statistics(
     for key in named:
         column = table.column(key)
         add(key, reason=f"{column.filled / column.n_unique:.1f} rows each")
-    for author in _authors(table, keys, features):
+    for author in author_columns(table, keys, features):
         column = table.column(author)
         add(author, reason=f"{column.filled / column.n_unique:.0f} rows for each of its values")
     context, strength = _context(table, sample, keys, features, tasks)
@@ -58,10 +58,10 @@ def find_statistics(
     return found
 
 
-def _authors(
+def author_columns(
     table: TableProfile, keys: KeysConfig, features: Mapping[str, FeatureConfig]
 ) -> list[str]:
-    """Return ids that stand for many items or users each, the best named first."""
+    """Return ids that stand for many rows each, such as the author's, those of most values first."""
     items = table.column(keys.item).n_unique if keys.item else table.rows
     ranked = []
     for name in _single_codes(features):

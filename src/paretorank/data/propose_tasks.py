@@ -27,6 +27,8 @@ _NEARLY_NESTED = 0.95
 _COMMON_PARENT = 0.95
 _EXTREME = 20.0
 _FEW_VALUES = 3
+_LARGE_LOG = 50_000
+_RARE = 500
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,8 @@ class ProposedTasks:
     """The tasks, and the outcomes that are none but must not be features either."""
 
     tasks: tuple[ProposedTask, ...]
+    rare: tuple[ProposedTask, ...] = ()
+    """Tasks with too few positives to be measured on a tenth of the rows."""
     outcomes: dict[str, str] = field(default_factory=dict)
     """Column -> why it is left out."""
 
@@ -142,7 +146,25 @@ def _refine(
             outcomes[task.column] = f"the same 0/1 as {same}"
             continue
         final.append(_with_parent(_with_scale(task, frame), binary, overlaps, outcomes))
-    return ProposedTasks(tuple(final), outcomes)
+    rare = [task for task in final if _is_rare(task, table)]
+    rare = rare if len(rare) < len(final) else []
+    for task in rare:
+        outcomes[task.column] = "a label too rare to be measured on a tenth of the rows"
+    final = [_without(task, {r.name for r in rare}) for task in final if task not in rare]
+    return ProposedTasks(tuple(final), tuple(rare), outcomes)
+
+
+def _without(task: ProposedTask, gone: Collection[str]) -> ProposedTask:
+    """Return the task independent of tasks that are not proposed."""
+    if task.parent in gone:
+        return replace(task, parent=None)
+    return replace(task, observed_when=None) if task.observed_when in gone else task
+
+
+def _is_rare(task: ProposedTask, table: TableProfile) -> bool:
+    column = table.column(task.column)
+    positives = column.filled - column.zeros
+    return task.kind == "binary" and table.rows >= _LARGE_LOG and positives < _RARE
 
 
 Overlaps = dict[tuple[str, str], tuple[int, int, int, int]]
@@ -198,9 +220,7 @@ def _with_parent(
             near.append((child / (both + child), other, child, both + child))
     if strict:
         _, other, both = min(strict, key=lambda s: (s[0], s[1].name))
-        remark = (
-            f"{task.name} happens only on rows with {other.name}: 0 of {both:,} without {other.name}"
-        )
+        remark = f"{task.name} happens only on rows with {other.name}: 0 of {both:,} without {other.name}"
         if task.kind == "duration":
             return replace(task, observed_when=other.name, remarks=(remark,))
         return replace(task, parent=other.name, remarks=(remark,))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import textwrap
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from paretorank.schema.dataset import KeysConfig
 
 Explained = Mapping[str, tuple[Any, str]]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_WIDTH = 100
 
 NO_TASK = """[tasks]
 # No column looks like feedback. Say what shall be predicted, for instance:
@@ -94,11 +96,28 @@ def task_lines(task: ProposedTask) -> list[str]:
     return [*lines, ""]
 
 
+def rare_lines(tasks: Sequence[ProposedTask]) -> list[str]:
+    """Return tasks that are too rare to be measured, ready to be uncommented."""
+    lines = []
+    for task in tasks:
+        lines += [f"# {line}".rstrip() for line in task_lines(task)[:-1]] + [""]
+    return lines
+
+
 def left_out_lines(left_out: Mapping[str, str]) -> list[str]:
     """Return the columns that are no features, and why."""
     if not left_out:
         return []
-    return ["# Columns left out:", *(comment(f"  {n}: {why}") for n, why in left_out.items())]
+    by_reason: dict[str, list[str]] = {}
+    for name, why in left_out.items():
+        by_reason.setdefault(_CONTROL.sub(" ", why), []).append(_CONTROL.sub(" ", name))
+    lines = ["# Columns left out:"]
+    for why, names in by_reason.items():
+        text = f"{', '.join(names)}: {why}"
+        lines += textwrap.wrap(
+            text, _WIDTH, initial_indent="#   ", subsequent_indent="#     ", break_long_words=False
+        )
+    return lines
 
 
 def comment(text: str) -> str:

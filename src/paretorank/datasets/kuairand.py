@@ -7,7 +7,8 @@ the histories are made here: impressions before 25 April 2022 become what each u
 impressions of that day and later become the log, so that no history knows a row of the log.
 
 Values stay as published, repeated rows and zero durations included. Added to the log is the hour
-of the day, `hour`. The log of randomly exposed videos is not read.
+of the day, `hour`. Days are those of the published column `date`, which leads `time_ms` by up to
+an hour. The log of randomly exposed videos is not read.
 """
 
 import re
@@ -26,38 +27,44 @@ FIRST_DAY = 20220425
 """First day of the log; everything earlier is history."""
 HISTORY_LENGTH = 50
 """Newest entries kept per list of a user's history."""
-LOG_SCHEMA: dict[str, type[pl.DataType]] = {
-    "user_id": pl.Int64,
-    "video_id": pl.Int64,
-    "date": pl.Int32,
-    "hourmin": pl.Int32,
-    "time_ms": pl.Int64,
-    "is_click": pl.Int8,
-    "is_like": pl.Int8,
-    "is_follow": pl.Int8,
-    "is_comment": pl.Int8,
-    "is_forward": pl.Int8,
-    "is_hate": pl.Int8,
-    "long_view": pl.Int8,
-    "play_time_ms": pl.Int32,
-    "duration_ms": pl.Int32,
-    "profile_stay_time": pl.Int32,
-    "comment_stay_time": pl.Int32,
-    "is_profile_enter": pl.Int8,
-    "is_rand": pl.Int8,
-    "tab": pl.Int8,
-}
+LOG_SCHEMA = pl.Schema(
+    {
+        "user_id": pl.Int64,
+        "video_id": pl.Int64,
+        "date": pl.Int32,
+        "hourmin": pl.Int32,
+        "time_ms": pl.Int64,
+        "is_click": pl.Int8,
+        "is_like": pl.Int8,
+        "is_follow": pl.Int8,
+        "is_comment": pl.Int8,
+        "is_forward": pl.Int8,
+        "is_hate": pl.Int8,
+        "long_view": pl.Int8,
+        "play_time_ms": pl.Int32,
+        "duration_ms": pl.Int32,
+        "profile_stay_time": pl.Int32,
+        "comment_stay_time": pl.Int32,
+        "is_profile_enter": pl.Int8,
+        "is_rand": pl.Int8,
+        "tab": pl.Int8,
+    }
+)
 """Columns of the published log and the types they are stored with."""
-HISTORY_SCHEMA: dict[str, pl.DataType] = {
-    "user_id": pl.Int64(),
-    "history_len": pl.Int64(),
-    "last_time_ms": pl.Int64(),
-    "watch_seq": pl.List(pl.Int64()),
-    "like_seq": pl.List(pl.Int64()),
-    "long_watch_seq": pl.List(pl.Int64()),
-}
+HISTORY_SCHEMA = pl.Schema(
+    {
+        "user_id": pl.Int64(),
+        "history_len": pl.Int64(),
+        "last_time_ms": pl.Int64(),
+        "watch_seq": pl.List(pl.Int64),
+        "like_seq": pl.List(pl.Int64),
+        "long_watch_seq": pl.List(pl.Int64),
+    }
+)
 """Impressions before the log: how many, the newest, and the videos shown, liked, watched long."""
 
+_LOG_COLUMNS = [pl.col(name).cast(kind) for name, kind in LOG_SCHEMA.items()]
+_HISTORY_COLUMNS = [pl.col(name).cast(kind) for name, kind in HISTORY_SCHEMA.items()]
 _CSV_LOGS = ("log_standard_4_08_to_4_21_{}.csv", "log_standard_4_22_to_5_08_{}.csv")
 _CSV_SIDES = (
     "user_features_{}.csv",
@@ -102,15 +109,17 @@ def prepare_kuairand(source: Path, target: Path) -> Path:
         history = history_before(published, FIRST_DAY)
     else:
         log = published
-        history = _read_table(files.history, HISTORY_SCHEMA).sort("user_id")
+        history = _read_table(files.history, _HISTORY_COLUMNS).sort("user_id")
     days = _days(log, files.logs)
-    log = log.with_columns(hour=(pl.col("hourmin") // _MINUTES_FACTOR).cast(pl.Int8))
-    target.mkdir(parents=True, exist_ok=True)
-    _write(log, target / "log.parquet")
-    _write(_codes_as_integers(_read_table(files.users)), target / "users.parquet")
-    _write(_codes_as_integers(_read_table(files.videos)), target / "videos.parquet")
-    _write(history, target / "history.parquet")
-    _write(_read_table(files.statistics), target / "video_statistics.parquet")
+    tables = {
+        "log": log.with_columns(hour=(pl.col("hourmin") // _MINUTES_FACTOR).cast(pl.Int8)),
+        "users": _codes_as_integers(_read_table(files.users)),
+        "videos": _codes_as_integers(_read_table(files.videos)),
+        "history": history,
+        "video_statistics": _read_table(files.statistics),
+    }
+    for name, table in tables.items():
+        _write(table, target / f"{name}.parquet")
     write_text(target / "ATTRIBUTION.md", ATTRIBUTION)
     path = target / "kuairand.toml"
     write_text(path, configuration(valid_day=days[-2], test_day=days[-1]))
@@ -155,9 +164,7 @@ def history_before(log: pl.DataFrame, day: int) -> pl.DataFrame:
         like_seq=video.filter(pl.col("is_like") == 1).tail(HISTORY_LENGTH),
         long_watch_seq=video.filter(pl.col("long_view") == 1).tail(HISTORY_LENGTH),
     )
-    return lists.select(pl.col(name).cast(kind) for name, kind in HISTORY_SCHEMA.items()).sort(
-        "user_id"
-    )
+    return lists.select(_HISTORY_COLUMNS).sort("user_id")
 
 
 def _parquet_files(folder: Path, names: list[str], logs: list[str]) -> PublishedFiles:
@@ -189,29 +196,29 @@ def _refuse_missing(missing: list[str], folder: Path) -> None:
 
 def _read_log(paths: tuple[Path, ...]) -> pl.DataFrame:
     """Return all rows of the log, oldest first; rows of one moment keep their order."""
-    parts = [_read_table(path, LOG_SCHEMA) for path in paths]
+    parts = [_read_table(path, _LOG_COLUMNS) for path in paths]
     return pl.concat(parts).sort("time_ms", maintain_order=True)
 
 
-def _read_table(
-    path: Path, schema: dict[str, pl.DataType] | dict[str, type[pl.DataType]] | None = None
-) -> pl.DataFrame:
-    """Read a table; with a schema, exactly its columns with its types."""
+def _read_table(path: Path, columns: list[pl.Expr] | None = None) -> pl.DataFrame:
+    """Read a table; with `columns`, exactly these."""
     with _refuse_unreadable(path):
         if path.suffix == ".csv":
             # All rows decide on a type: codes such as "UNKNOWN" come late in a column.
             table = pl.read_csv(path, infer_schema_length=None)
         else:
             table = pl.read_parquet(path)
-        if schema is None:
+        if columns is None:
             return table
-        missing = [name for name in schema if name not in table.columns]
+        missing = [
+            c.meta.output_name() for c in columns if c.meta.output_name() not in table.columns
+        ]
         if missing:
             raise DataError(
                 f"{path} has no column {', '.join(missing)}.",
                 hint="Use the file as published; the columns are described at kuairand.com.",
             )
-        return table.select(pl.col(name).cast(kind) for name, kind in schema.items())
+        return table.select(columns)
 
 
 @contextmanager

@@ -62,16 +62,13 @@ user_id = {{ kind = "categorical" }}  # who: taste that nothing else tells
 video_id = {{ kind = "categorical" }}  # what: appeal of the video itself
 author_id = {{ kind = "categorical" }}  # joins the few videos of one author
 tag = {{ kind = "categorical", multi = true }}  # topics, written "39,68"
-tab = {{ kind = "categorical" }}  # page of the app; click rates from .09 to .49, so the context
+tab = {{ kind = "categorical" }}  # page of the app; click rates from .08 to .60
 hour = {{ kind = "categorical" }}  # time of day; not a number, since 23 is close to 0
 upload_type = {{ kind = "categorical" }}  # how the video was made
 video_type = {{ kind = "categorical" }}  # advertisement or not
 music_type = {{ kind = "categorical" }}  # own or chosen sound
-# Bends strongly: a long view depends on the length; 0 means unknown.
-duration = {{ kind = "numeric", column = "duration_ms", encoding = "piecewise_linear", missing = [0] }}
-# With the height: upright or wide.
-server_width = {{ kind = "numeric", encoding = "piecewise_linear" }}
-server_height = {{ kind = "numeric", encoding = "piecewise_linear" }}  # with the width: upright or wide
+server_width = {{ kind = "numeric", encoding = "piecewise_linear" }}  # with the height: the shape
+server_height = {{ kind = "numeric", encoding = "piecewise_linear" }}  # with the width: the shape
 
 user_active_degree = {{ kind = "categorical" }}  # how often the user comes
 is_live_streamer = {{ kind = "categorical", missing = [-124] }}  # -124 is the code for unknown
@@ -82,16 +79,38 @@ friend_user_num = {{ kind = "numeric", encoding = "quantile" }}  # long tail, so
 register_days = {{ kind = "numeric", encoding = "quantile" }}  # age of the account
 {_ONEHOT}
 
+# A long view depends on the length, in a curve with many bends.
+[features.duration]
+kind = "numeric"  # one number per video
+column = "duration_ms"  # of the log; video_duration of the video table is the same
+encoding = "piecewise_linear"  # lets a linear layer bend at every quantile
+missing = [0]  # a video of length 0 is one of unknown length
+
 # What the user did before the log begins: known at every impression, so nothing leaks.
-# How much was shown, and how much like this.
-shown = {{ kind = "history", column = "watch_seq", item = "video_id", match = ["author_id", "tag"] }}
-# How easily the user likes: by far the most for like.
-liked = {{ kind = "history", column = "like_seq", item = "video_id", relative_to = "history_len", match = ["author_id", "tag"] }}
-# How long the user stays: most for click and long view.
-watched_long = {{ kind = "history", column = "long_watch_seq", item = "video_id", relative_to = "history_len", match = ["author_id", "tag"] }}
-# Which videos held the user.
-watched_long_videos = {{ kind = "sequence", column = "long_watch_seq", table = "video_id" }}
-liked_videos = {{ kind = "sequence", column = "like_seq", table = "video_id" }}  # which videos the user liked
+[features.shown]
+kind = "history"  # how much was shown, and how much of it was like this video
+column = "watch_seq"  # every video that was shown
+item = "video_id"  # the row's own video
+match = ["author_id", "tag"]  # same author, same topics
+
+[features.liked]
+kind = "history"  # how easily the user likes: no other feature gives as much for like
+column = "like_seq"  # the videos that were liked
+item = "video_id"  # the row's own video
+relative_to = "history_len"  # among all that was shown, also beyond the fifty that are listed
+match = ["author_id", "tag"]  # same author, same topics
+
+[features.watched_long]
+kind = "history"  # how long the user stays: gives most for click and long view
+column = "long_watch_seq"  # the videos that were watched long
+item = "video_id"  # the row's own video
+relative_to = "history_len"  # among all that was shown, also beyond the fifty that are listed
+match = ["author_id", "tag"]  # same author, same topics
+
+[features.watched_long_videos]
+kind = "sequence"  # which videos held the user
+column = "long_watch_seq"  # the newest last
+table = "video_id"  # the embeddings of the videos themselves, as most lists are short
 """
 
 _STATISTICS = """\
@@ -132,4 +151,4 @@ clip = 600  # one row in 10,000 plays longer, on repeat or left running
 def configuration(*, valid_day: int, test_day: int) -> str:
     """Return the text of `kuairand.toml`; days earlier than both are for training."""
     split = _SPLIT.format(valid_day=valid_day, test_day=test_day)
-    return "\n".join((_DATA, split, _FEATURES, _STATISTICS, _TASKS))
+    return f"{_DATA}\n{split}\n{_FEATURES}\n{_STATISTICS}\n{_TASKS}"

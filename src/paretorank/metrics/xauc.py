@@ -99,22 +99,23 @@ def _ordered_pairs(
         return pairs
     n_bits = int(rank.max()).bit_length()
     n_smaller = np.concatenate([[0], np.cumsum(np.bincount(rank, minlength=1 << n_bits))])
-    at = np.arange(len(rank))  # row at each place; places are sorted by the bits seen so far
+    place = np.arange(len(rank))
+    at = place  # row at each place; places are sorted by the bits seen so far
     for bit in reversed(range(n_bits)):
         rank_at, weight_at = rank[at], weight[at]
         is_one = (rank_at >> bit) & 1 == 1
         prefix = rank_at >> (bit + 1) << (bit + 1)
         start, end = n_smaller[prefix], n_smaller[prefix + (2 << bit)]
-        zeros = _running_sum(np.where(is_one, 0.0, weight_at))
-        ones = _running_sum(np.where(is_one, weight_at, 0.0))
-        place = np.arange(len(at))
-        pairs[at] += np.where(is_one, zeros[place] - zeros[start], ones[end] - ones[place])
+        ones = _running_sum(weight_at * is_one)
+        zeros = _running_sum(weight_at) - ones
+        pairs[at] += np.where(is_one, zeros[:-1] - zeros[start], ones[end] - ones[:-1])
         n_ones = _running_sum(is_one)
-        zeros_first = start + (place - start) - (n_ones[place] - n_ones[start])
-        ones_last = n_smaller[prefix + (1 << bit)] + n_ones[place] - n_ones[start]
-        moved = np.empty_like(at)
-        moved[np.where(is_one, ones_last, zeros_first)] = at
-        at = moved
+        n_ones_before = n_ones[:-1] - n_ones[start]
+        new_place = np.where(
+            is_one, n_smaller[prefix + (1 << bit)] + n_ones_before, place - n_ones_before
+        )
+        at, moved_from = np.empty_like(at), at
+        at[new_place] = moved_from
     return pairs
 
 

@@ -40,7 +40,7 @@ def backward_step(
     Args:
         model: in training mode, without gradients.
         balancer: turns the losses into one number.
-        static_weights: fixed factor of each task, applied before the balancer.
+        static_weights: fixed factor of each task; after the balancer, as many undo one before it.
         batch: the rows.
         place: where in the run this is, for the message of an error.
 
@@ -52,7 +52,7 @@ def backward_step(
     present = (batch.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
     if not bool(losses.detach()[present].isfinite().all()):
         raise _not_finite(model, batch, logits.detach(), losses.detach(), place)
-    leaf = (losses.detach() * static_weights).requires_grad_()
+    leaf = losses.detach().requires_grad_()
     total = balancer(leaf)
     if total.requires_grad:
         torch.autograd.backward(total)

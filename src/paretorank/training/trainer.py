@@ -166,7 +166,7 @@ class Trainer:
         self.optimizers.step(self.config.clip_norm)
         if self.balancer.uses_losses_after_step:
             with torch.no_grad():
-                self.balancer.after_step(self.model.task_losses(batch) * self.static_weights)
+                self.balancer.after_step(self.model.task_losses(batch))
         return result
 
     def _validate(self, result: EvaluationResult, done: int) -> None:

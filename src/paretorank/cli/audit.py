@@ -1,0 +1,37 @@
+"""`paretorank audit`."""
+
+from pathlib import Path
+from typing import Annotated
+
+from typer import Argument, Exit, Option
+
+from paretorank.cli.console import echo, echo_json, echo_table
+
+GATE_FAILED = 3
+
+
+def audit(
+    config: Annotated[Path, Argument(help="The configuration whose data is looked at.")],
+    override: Annotated[
+        list[str] | None, Option("--set", help="Replace a setting: data.split.by=time")
+    ] = None,
+    as_json: Annotated[bool, Option("--json", help="Print the findings for programs.")] = False,
+) -> None:
+    """Look for what ruins a ranker: leakage, duplicates, impossible labels, overlap, time travel.
+
+    Exits with 3 if a finding is serious.
+    """
+    from paretorank.workflows.audit import audit_config  # imports torch; `--help` must not
+
+    report = audit_config(config, override or [])
+    if as_json:
+        echo_json(report.as_dict())
+    else:
+        rows = [
+            [found.severity, found.check, found.place, found.problem, found.remedy]
+            for found in report.findings
+        ]
+        echo_table("", ["severity", "check", "where", "what", "remedy"], rows)
+        echo(", ".join(f"{n} {severity}" for severity, n in report.counts().items()))
+    if report.is_serious:
+        raise Exit(GATE_FAILED)
