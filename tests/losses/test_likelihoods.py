@@ -154,3 +154,9 @@ def test_weighted_logistic_clips_only_the_score() -> None:
 def test_a_negative_shift_is_refused() -> None:
     with pytest.raises(ValueError, match="`shift` must not be negative"):
         LogNormal(1, shift=-1.0)
+
+
+def test_no_score_is_above_the_longest_observed_duration() -> None:
+    loss = LogNormal(1)
+    loss.fit_(torch.tensor([[5.0], [40.0], [900.0]]), torch.tensor([[1.0], [1.0], [0.0]]))
+    assert loss.score(torch.tensor([[50.0]])).item() == 40.0

@@ -12,7 +12,7 @@ from paretorank.data.audit_rows import check_rows
 from paretorank.data.audit_split import check_split
 from paretorank.data.audit_tables import check_tables
 from paretorank.data.labels import label_columns
-from paretorank.data.profile import profile, sample_rows
+from paretorank.data.profile import held_if_small, profile, sample_rows
 from paretorank.data.source import open_log, open_table, require_columns
 from paretorank.data.splits import ROW_COLUMN, split_expression
 from paretorank.schema import DataConfig, FeatureConfig, HistoryFeature, LabelSpec
@@ -57,7 +57,8 @@ def open_audited(
     joined = open_log(data, folder)
     require_columns(joined, _needed(data, features, labels))
     numbered = joined.with_row_index(ROW_COLUMN)
-    frame = numbered.with_columns(split_expression(data, numbered).alias(SPLIT_COLUMN))
+    split = split_expression(data, numbered).alias(SPLIT_COLUMN)
+    frame = held_if_small(numbered.with_columns(split))
     sample = sample_rows(frame)
     names = joined.collect_schema().names()
     return Audited(
@@ -67,7 +68,7 @@ def open_audited(
         labels=labels,
         log=open_table(data.log, folder),
         frame=frame,
-        table=profile(joined, sample.select(names)),
+        table=profile(frame.select(names), sample.select(names)),
         sample=sample,
     )
 

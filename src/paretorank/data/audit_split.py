@@ -35,10 +35,10 @@ def _counts(audited: Audited) -> dict[int, dict[str, float]]:
 
 
 def _sizes(counts: dict[int, dict[str, float]]) -> Finding:
-    rows = {name: int(counts[code]["rows"]) for code, name in enumerate(SPLITS)}
-    total = max(sum(rows.values()), 1)
-    shown = ", ".join(f"{name} {n:,} ({n / total:.1%})" for name, n in rows.items())
-    return Finding("note", "split sizes", "data.split", shown, "Nothing to do.", dict(rows))
+    sizes = {str(name): int(counts[code]["rows"]) for code, name in enumerate(SPLITS)}
+    total = max(sum(sizes.values()), 1)
+    shown = ", ".join(f"{name} {n:,} ({n / total:.1%})" for name, n in sizes.items())
+    return Finding("note", "split sizes", "data.split", shown, "Nothing to do.", {**sizes})
 
 
 def _empty(audited: Audited, counts: dict[int, dict[str, float]]) -> list[Finding]:
@@ -87,7 +87,7 @@ def _poor(audited: Audited, counts: dict[int, dict[str, float]]) -> list[Finding
                         "poor split",
                         f"tasks.{label.name}",
                         problem,
-                        "Its metrics there are noise: use more rows, or do not select by this task.",
+                        "Its metrics there are noise: take more rows, or do not select by it.",
                         {"observed": observed, "positive": positive},
                     )
                 )
@@ -112,8 +112,8 @@ def _time_travel(audited: Audited) -> list[Finding]:
             severity="warning",
             check="time travel",
             place="data.split.by",
-            problem=f"{later:,} training rows ({later / max(rows, 1):.1%}) are later than the first "
-            f"test row: a split by {split.by} leaks the future",
+            problem=f"{later:,} training rows ({later / max(rows, 1):.1%}) are later than the "
+            f"first test row: a split by {split.by} leaks the future",
             remedy='Set by = "time" under [data.split].',
             numbers={"rows": int(later), "share": round(later / max(rows, 1), 4)},
         )

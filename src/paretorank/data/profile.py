@@ -1,10 +1,11 @@
-"""What stands in the columns of a table: one streaming pass for numbers, one sample for the rest."""
+"""What stands in the columns of a table: a streaming pass for numbers, a sample for the rest."""
 
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import polars as pl
 
+from paretorank.data.profile_names import is_plural
 from paretorank.data.source import collect
 
 ColumnKind = Literal["integer", "float", "boolean", "text", "time", "list", "other"]
@@ -24,6 +25,7 @@ _SHARE_WITH_SEPARATOR = 0.2
 _LONGEST_TOKEN = 30
 _DATE_TEXT = r"^\d{4}[-/]\d{1,2}[-/]\d{1,2}([ T]\d{1,2}:\d{2}.*)?$"
 _HASH_SPAN = 1 << 64
+_SMALL_CELLS = 20_000_000
 
 
 @dataclass(frozen=True)
@@ -157,6 +159,13 @@ def sample_rows(frame: pl.LazyFrame, n: int = SAMPLE_ROWS, seed: int = 0) -> pl.
     return collect(chosen.drop(index))
 
 
+def held_if_small(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Return a small table held in memory, so that its joins are made once; a large one as it is."""
+    rows = int(collect(frame.select(pl.len())).item())
+    cells = rows * len(frame.collect_schema())
+    return collect(frame).lazy() if cells <= _SMALL_CELLS else frame
+
+
 def kind_of(dtype: pl.DataType) -> ColumnKind:
     """Return which of our few kinds a Polars type is."""
     if dtype.is_integer():
@@ -228,7 +237,7 @@ def _column(
         is_whole=bool(fact("is_whole", otherwise=False)),
         top=_top(values) if kind in ("integer", "float", "boolean", "text") else (),
         text_length=_mean_length(texts),
-        separator=None if texts is None else _separator(texts),
+        separator=None if texts is None else _separator(texts, is_plural(name)),
         is_date_text=texts is not None and _share(texts.str.contains(_DATE_TEXT)) > _ALMOST_ALL,
         inner=kind_of(dtype.inner) if isinstance(dtype, pl.List | pl.Array) else None,  # type: ignore[arg-type]
         lengths=(_as_int(lengths.min()), _as_int(lengths.max())),
@@ -244,7 +253,7 @@ def _top(values: pl.Series) -> tuple[tuple[Value, float], ...]:
     return tuple((value, count / len(values)) for value, count in rows)
 
 
-def _separator(texts: pl.Series) -> str | None:
+def _separator(texts: pl.Series, several: bool) -> str | None:
     """Return the character that cuts texts into short tokens which come again, if there is one."""
     if texts.is_empty() or _share(texts.str.contains(r"[()\[\]{}\"]")) > 0:
         return None
@@ -257,7 +266,7 @@ def _separator(texts: pl.Series) -> str | None:
         numbers = _share(flat.str.contains(r"^-?\d+$")) > _ALMOST_ALL
         short = _as_int(flat.str.len_chars().max()) <= _LONGEST_TOKEN
         plain = _share(flat.str.contains(r"^\s|\s$|^$|:")) == 0
-        varied = tokens.list.len().n_unique() > 1 or len(held) < len(texts)
+        varied = several or tokens.list.len().n_unique() > 1 or len(held) < len(texts)
         again = flat.n_unique() < 0.5 * len(flat)
         if numbers or (short and plain and varied and again and separator != " "):
             return separator

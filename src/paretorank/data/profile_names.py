@@ -11,7 +11,8 @@ FEEDBACK = frozenset(
     enter entered install installed download downloaded subscribe subscribed collect collected
     save saved book booked booking pay paid signup skip skipped report reported reply replied
     retweet quote open opened upvote downvote upvoted downvoted vote voted relevant response
-    rent rented add2cart add_to_cart repin pin y conversions orders purchases likes shares""".split()
+    rent rented add2cart add_to_cart repin pin y conversions orders purchases likes
+    shares""".split()
 )
 _AGGREGATE = frozenset(
     """cnt count counts num number rate ratio ctr cvr avg mean sum total pct percent percentage
@@ -110,6 +111,7 @@ _HISTORY = frozenset(
     """seq sequence hist history recent last past clicked viewed watched liked bought previous
     sessions session""".split()
 )
+_SEVERAL = frozenset("tags genres keywords topics interests categories labels ids".split())
 _USERS = "user uid userid member customer client visitor viewer account reader buyer person device"
 _ITEMS = """item video movie product sku asin article news song track photo note goods book recipe
 listing hotel game app course job doc document post content creative ad ads adid iid mid pid itemid
@@ -205,6 +207,11 @@ def is_code(name: str) -> bool:
 def is_history(name: str) -> bool:
     """Return whether the name looks like what a user did before."""
     return bool(set(words_of(name)) & _HISTORY)
+
+
+def is_plural(name: str) -> bool:
+    """Return whether the name promises several values per row."""
+    return bool(set(words_of(name)) & _SEVERAL)
 
 
 def rank_as(role: str, name: str) -> int | None:

@@ -8,7 +8,7 @@ import polars as pl
 from paretorank.data.audit_finding import describing_key
 from paretorank.data.audit_leakage import find_leaks, purity
 from paretorank.data.audit_tables import added_up_columns
-from paretorank.data.profile import TableProfile, kind_of, profile, sample_rows
+from paretorank.data.profile import TableProfile, held_if_small, kind_of, profile, sample_rows
 from paretorank.data.propose_features import ProposedFeature, find_feature, history_of
 from paretorank.data.propose_keys import Keys, find_keys
 from paretorank.data.propose_statistics import author_columns, find_statistics
@@ -34,7 +34,8 @@ from paretorank.schema import (
     StatisticConfig,
 )
 
-_VALID, _TEST = 0.1, 0.1
+_BORDERS = (0.8, 0.9)
+"""Where validation and test begin by default."""
 _FEWEST_MOMENTS = 3
 
 
@@ -68,6 +69,7 @@ def propose(
         joins: the side tables, as the configuration shall name them.
         sides: the columns that each side table adds, under its name in `joins`.
     """
+    frame = held_if_small(frame)
     sample = sample_rows(frame)
     table = profile(frame, sample)
     keys = find_keys(table)
@@ -83,11 +85,11 @@ def propose(
         *data_lines(
             log,
             joins,
-            keys.config,
-            keys.reasons,
-            split,
-            split_reason,
-            _duplicates(frame, own, keys),
+            keys=keys.config,
+            key_reasons=keys.reasons,
+            split=split,
+            split_reason=split_reason,
+            duplicates=_duplicates(frame, own, keys),
         ),
         *section_lines("features", {f.name: (f.config, f.reason) for f in features.values()}),
         *section_lines("statistics", statistics),
@@ -207,26 +209,24 @@ def _leave_leaks_out(
 
 
 def _split(sample: pl.DataFrame, keys: KeysConfig) -> tuple[SplitConfig, str]:
-    fractions = {"valid_fraction": _VALID, "test_fraction": _TEST}
     if keys.time:
         times = sample[keys.time].drop_nulls().sort()
-        test_from = times[round(len(times) * (1 - _TEST))] if len(times) else None
-        valid_from = times[round(len(times) * (1 - _TEST - _VALID))] if len(times) else None
         moments = times.unique().sort()
-        if len(moments) and moments[0] < valid_from < test_from:
-            return SplitConfig(by="time", **fractions), "the last rows are the test, as in use"
+        valid_from, test_from = (times[int(len(times) * share)] for share in _BORDERS)
+        if moments[0] < valid_from < test_from:
+            return SplitConfig(by="time"), "the last rows are the test, as in use"
         if len(moments) >= _FEWEST_MOMENTS and times.dtype.is_integer():
             chosen = SplitConfig(
                 by="column", column=keys.time, valid=(moments[-2],), test=(moments[-1],)
             )
             return chosen, f"only {len(moments)} moments: the last is the test"
     if keys.user:
-        return SplitConfig(by="user", **fractions), "no usable time: whole users"
-    return SplitConfig(by="random", **fractions), "neither time nor user: single rows"
+        return SplitConfig(by="user"), "no usable time: whole users"
+    return SplitConfig(by="random"), "neither time nor user: single rows"
 
 
 def _duplicates(frame: pl.LazyFrame, own: Sequence[str], keys: Keys) -> str:
-    """Return why rows should be dropped, or an empty text; without keys, equal rows may be meant."""
+    """Return why rows should be dropped, or ""; without keys, equal rows may be meant."""
     if None in (keys.config.user, keys.config.item, keys.config.time):
         return ""
     hashed = pl.struct(own).hash(0)

@@ -92,6 +92,8 @@ def _why_not(column: ColumnProfile, keys: KeysConfig) -> str | None:
     if column.kind == "other":
         return f"of type {column.dtype}, which no feature kind reads"
     key = column.name in (keys.user, keys.item)
+    if column.is_date_text:
+        return "a moment as text: as a date-time it could order the split"
     if column.name == keys.time or (is_moment(column) and not key):
         return "a moment: never seen again when the model serves"
     named = rank_as("request", column.name) is not None

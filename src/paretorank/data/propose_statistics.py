@@ -1,4 +1,4 @@
-"""For whom target statistics are worth keeping: user, item, author, and user or item in a context."""
+"""For whom target statistics are worth keeping: user, item, author, user and item in a context."""
 
 from collections.abc import Mapping
 
@@ -61,7 +61,7 @@ def find_statistics(
 def author_columns(
     table: TableProfile, keys: KeysConfig, features: Mapping[str, FeatureConfig]
 ) -> list[str]:
-    """Return ids that stand for many rows each, such as the author's, those of most values first."""
+    """Return ids that stand for many rows each, such as the author's; most values first."""
     items = table.column(keys.item).n_unique if keys.item else table.rows
     ranked = []
     for name in _single_codes(features):
@@ -85,7 +85,7 @@ def _context(
     """Return the small column, of neither user nor item, that explains most of a label."""
     best: tuple[str | None, float] = (None, _MIN_STRENGTH)
     for name in _single_codes(features):
-        few = 2 <= table.column(name).n_unique <= _MAX_CONTEXT
+        few = 1 < table.column(name).n_unique <= _MAX_CONTEXT
         if not few or describing_key(sample, name, (keys.user, keys.item)):
             continue
         strength = max(_explained(sample, name, task.column) for task in tasks)

@@ -139,7 +139,7 @@ def _refine(
         if task not in kept:
             outcomes[task.column] = f"another outcome ({task.reason}): known only afterwards"
     overlaps = _overlaps(frame, [task.column for task in binary], [t.column for t in kept])
-    final = []
+    final: list[ProposedTask] = []
     for task in kept:
         same = _twin(task, final, overlaps)
         if same:
@@ -220,7 +220,7 @@ def _with_parent(
             near.append((child / (both + child), other, child, both + child))
     if strict:
         _, other, both = min(strict, key=lambda s: (s[0], s[1].name))
-        remark = f"{task.name} happens only on rows with {other.name}: 0 of {both:,} without {other.name}"
+        remark = f"{task.name} happens only with {other.name}: 0 of {both:,} without {other.name}"
         if task.kind == "duration":
             return replace(task, observed_when=other.name, remarks=(remark,))
         return replace(task, parent=other.name, remarks=(remark,))

@@ -36,6 +36,7 @@ def head_lines(log: str, rows: int, columns: int) -> list[str]:
 def data_lines(
     log: str,
     joins: Sequence[JoinConfig],
+    *,
     keys: KeysConfig,
     key_reasons: Mapping[str, str],
     split: SplitConfig,

@@ -7,8 +7,8 @@ the histories are made here: impressions before 25 April 2022 become what each u
 impressions of that day and later become the log, so that no history knows a row of the log.
 
 Values stay as published, repeated rows and zero durations included. Added to the log is the hour
-of the day, `hour`. Days are those of the published column `date`, which leads `time_ms` by up to
-an hour. The log of randomly exposed videos is not read.
+of the day, `hour`. Days are those of the published column `date`, from which `time_ms` differs by
+up to two hours around midnight. The log of randomly exposed videos is not read.
 """
 
 import re

@@ -84,7 +84,9 @@ class _OfPairs(Resampled):
 
     def __init__(self, rows: Rows, cluster: Int[np.ndarray, " N"]) -> None:
         super().__init__(np.empty((int(cluster.max()) + 1, 0)))
-        self._pairs, self._weight, self._cluster = RankedPairs(rows), rows.weight, cluster
+        order = np.argsort(rows.score, kind="stable")  # sorted rows are read from front to back
+        self._weight, self._cluster = rows.weight[order], cluster[order]
+        self._pairs = RankedPairs(Rows(rows.score[order], rows.label[order], self._weight))
 
     @override
     def values(

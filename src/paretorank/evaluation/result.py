@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Self
+from typing import Final
 
 import polars as pl
 
@@ -43,13 +43,13 @@ class EvaluationResult:
     table: pl.DataFrame
 
     @classmethod
-    def from_records(cls, records: Sequence[Record]) -> Self:
+    def from_records(cls, records: Sequence[Record]) -> "EvaluationResult":
         """Return a result with these lines; None stands for NaN where a number is due."""
         table = pl.DataFrame(records, schema=COLUMNS, orient="row")
         return cls(table.with_columns(pl.col("value", "low", "high").fill_null(math.nan)))
 
     @classmethod
-    def from_json(cls, records: Sequence[Record]) -> Self:
+    def from_json(cls, records: Sequence[Record]) -> "EvaluationResult":
         """Return the result that `to_json` wrote down."""
         return cls.from_records(records)
 

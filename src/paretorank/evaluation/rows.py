@@ -31,17 +31,11 @@ class ScoredRows:
     """Code of the user of each row; None where users are not known."""
 
     def __post_init__(self) -> None:
-        wanted = (len(self.scores), len(self.labels))
-        for name, table in (("scores", self.scores), ("truth", self.truth)):
-            if table.shape != wanted:
-                raise ValueError(
-                    f"`{name}` must have shape {wanted}: rows and tasks, got {table.shape}."
-                )
-        for name, column in (("weight", self.weight), ("user", self.user)):
-            if column is not None and column.shape != wanted[:1]:
-                raise ValueError(
-                    f"`{name}` must have shape {wanted[:1]}: one for each row, got {column.shape}."
-                )
+        table = (len(self.scores), len(self.labels))
+        _check_shape("scores", self.scores, table)
+        _check_shape("truth", self.truth, table)
+        _check_shape("weight", self.weight, table[:1])
+        _check_shape("user", self.user, table[:1])
         names = [label.name for label in self.labels]
         if len(set(names)) != len(names):
             raise ValueError(f"`labels` must have different names, got {names}.")
@@ -79,3 +73,9 @@ class ScoredRows:
             label = self.labels[index]
             name = label.parent if label.observed_when is not None else None
         return tuple(path)
+
+
+def _check_shape(name: str, array: np.ndarray | None, wanted: tuple[int, ...]) -> None:
+    """Refuse a column that does not fit the rows and tasks; None fits."""
+    if array is not None and array.shape != wanted:
+        raise ValueError(f"`{name}` must have shape {wanted}, got {array.shape}.")

@@ -32,6 +32,10 @@ class LogNormal(Loss):
         self.shift = shift
         self.log_sigma = nn.Parameter(torch.zeros(n_tasks))
         """Logarithm of the standard deviation of log(T + shift); should see no weight decay."""
+        self.register_buffer("largest", torch.full((n_tasks,), torch.inf))
+
+    largest: Tensor
+    """Longest observed duration: no score is above it, however heavy the tail."""
 
     @override
     def forward(
@@ -45,7 +49,8 @@ class LogNormal(Loss):
     def score(self, logit: Float[Tensor, "*rows T"]) -> Float[Tensor, "*rows T"]:
         """Return the expected duration, at least 0."""
         exponent = logit + 0.5 * (2 * self.log_sigma).exp()
-        return (exponent.clamp(max=LARGEST_EXPONENT).exp() - self.shift).clamp(min=0.0)
+        expected = (exponent.clamp(max=LARGEST_EXPONENT).exp() - self.shift).clamp(min=0.0)
+        return torch.minimum(expected, self.largest)
 
     @override
     def constant_logit(
@@ -57,8 +62,11 @@ class LogNormal(Loss):
     @override
     @torch.no_grad()
     def fit_(self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]) -> None:
-        """Start the variance at that of the data."""
+        """Start the variance at that of the data, and bound the scores by the longest label."""
         log_label = (label + self.shift).log()
         residual = log_label - weighted_mean(log_label, weight)
         std = weighted_mean(residual.square(), weight).sqrt().clamp(min=SMALLEST_STD)
-        self.log_sigma.copy_(torch.where(weight.sum(dim=0) > 0, std.log(), 0.0))
+        known = weight.sum(dim=0) > 0
+        self.log_sigma.copy_(torch.where(known, std.log(), 0.0))
+        longest = torch.where(weight > 0, label, 0.0).amax(dim=0)
+        self.largest.copy_(torch.where(known, longest, torch.inf))
