@@ -1,11 +1,13 @@
 """How tables, progress and errors look in a terminal."""
 
 import json
+import os
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import (
@@ -23,7 +25,12 @@ from paretorank.foundation import progress as events
 from paretorank.foundation.errors import ParetorankError
 from paretorank.foundation.files import finite
 
-out = Console(highlight=False)
+_FILE_WIDTH = 200  # columns of a table that goes into a file or a pipe
+
+out = Console(
+    highlight=False,
+    width=None if sys.stdout.isatty() or "COLUMNS" in os.environ else _FILE_WIDTH,
+)
 err = Console(stderr=True, highlight=False)
 
 
@@ -44,14 +51,13 @@ def echo_json(value: Any) -> None:
 
 def echo_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print a table; columns after the first are aligned to the right if they hold numbers."""
-    table = Table(title=title or None, title_justify="left", header_style="bold")
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
     for index, name in enumerate(header):
         numeric = index > 0 and all(_is_number(row[index]) for row in rows)
         table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
-    width = None if out.is_terminal else 200
-    out.print(table, width=width)
+    out.print(table)
 
 
 def report_error(error: ParetorankError) -> None:

@@ -55,7 +55,7 @@ def _print(result: "Demo") -> None:
         ]
         for row in result.rows
     ]
-    header = ["model", "balancer", *(column.replace(".", " ") for column in columns), "train s"]
+    header = ["model", "balancer", *(column.replace(".", "\n") for column in columns), "train\ns"]
     echo_table("Test rows of a simulated feed; more is better", header, rows)
     echo(
         "The last line scores every impression with its true probability: nobody can do better.\n"

@@ -18,7 +18,8 @@ def echo_metrics(title: str, result: "EvaluationResult") -> None:
         line = lines.setdefault(place, {"rows": f"{row['n_rows']:,}"})
         line[str(row["metric"])] = _cell(row["value"], row["low"], row["high"])
     segmented = len({segment for _, _, segment in lines}) > 1
-    header = ["task", "rows that count", *(["segment"] if segmented else []), "rows", *metrics]
+    header = ["task", "rows that count", *(["segment"] if segmented else []), "rows"]
+    header += [metric.replace("_", "\n") for metric in metrics]
     echo_table(
         title,
         header,

@@ -21,7 +21,7 @@ def train(
 ) -> None:
     """Train a model, keep its best weights, and evaluate it on the test rows."""
     from paretorank.config import load_config  # imports torch; `--help` must not
-    from paretorank.foundation.errors import ConfigError
+    from paretorank.foundation.errors import ConfigError, RunError
     from paretorank.workflows.run_folder import RunFolder
     from paretorank.workflows.train import new_run_folder, train_run
 
@@ -32,6 +32,11 @@ def train(
         raise ConfigError(
             f"--out {folder.path} already holds a run.",
             hint=f"Go on with `--resume {folder.path}`, or choose another folder.",
+        )
+    if resume is not None and not folder.config_path.exists():
+        raise RunError(
+            f"--resume {resume} holds no run (config.toml is missing).",
+            hint="Give the folder that an interrupted `paretorank train` has printed.",
         )
     note(f"run folder: {folder.path}")
     with progress_bars() as listener:

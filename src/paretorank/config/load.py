@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from paretorank.config.run import RunConfig
+from paretorank.evaluation import Monitor
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
 from paretorank.tasks import TaskGraph
@@ -43,7 +44,11 @@ def parse_config(
         config = RunConfig.model_validate_json(json.dumps(merged)).at(path)
     except ValidationError as error:
         raise _explain(error.errors(include_url=False), path, merged) from None
-    TaskGraph.from_tasks(config.tasks)
+    try:
+        TaskGraph.from_tasks(config.tasks)
+        Monitor(config.training.early_stopping.monitor, config.label_specs())
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}", hint=error.hint) from None
     return config
 
 
@@ -96,7 +101,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
 
 def _explain(errors: Sequence[ErrorDetails], path: Path, content: Mapping[str, Any]) -> ConfigError:
     first = errors[0]
-    place = _place(first["loc"], content)
+    place = _place(first["loc"], content, is_absent=first["type"] == "missing")
     others = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
     match first["type"]:
         case "extra_forbidden":
@@ -136,14 +141,17 @@ def _wrong_kind(error: ErrorDetails, path: Path, place: str, others: str) -> Con
     )
 
 
-def _place(location: Sequence[str | int], content: Any) -> str:
-    """Return the key as the user wrote it: pydantic also names the members of unions."""
+def _place(location: Sequence[str | int], content: Any, *, is_absent: bool) -> str:
+    """Return the key as the user wrote it: pydantic also names the members of unions.
+
+    An absent key is the last part of the location and not in the content.
+    """
     text, here = "", content
     for at, part in enumerate(location):
         last = at == len(location) - 1
         inside = isinstance(here, Mapping) and part in here
         inside = inside or (isinstance(here, list) and isinstance(part, int) and part < len(here))
-        if not inside and not last:
+        if not inside and not (last and is_absent):
             continue
         text += f"[{part}]" if isinstance(part, int) else f".{part}"
         here = here[part] if inside else None

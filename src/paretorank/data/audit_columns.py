@@ -127,7 +127,7 @@ def _extremes(audited: Audited) -> list[Finding]:
     for label in audited.labels:
         if label.kind == "binary" or label.column not in audited.table.names():
             continue
-        value = pl.col(label.column).cast(pl.Float64).fill_nan(None)
+        value = pl.col(label.column).cast(pl.Float64, strict=False).fill_nan(None)
         positive = value.filter(value > 0)
         top, middle, tail = collect(
             audited.frame.select(

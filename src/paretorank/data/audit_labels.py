@@ -37,7 +37,9 @@ def check_labels(audited: Audited) -> list[Finding]:
 
 
 def _kinds(audited: Audited) -> list[Finding]:
-    counts = collect(audited.frame.select(violation_expressions(audited.labels))).row(0, named=True)
+    wrong = violation_expressions(audited.labels)
+    queries = [expression.alias(label.name) for label, expression in _named(audited, wrong)]
+    counts = collect(audited.frame.select(queries)).row(0, named=True)
     return [
         Finding(
             severity="serious",
@@ -100,8 +102,8 @@ def _sample_spaces(audited: Audited) -> list[Finding]:
 
 
 def _strays(audited: Audited, label: LabelSpec, above: LabelSpec) -> tuple[int, int]:
-    child = pl.col(label.column).cast(pl.Float64).fill_nan(None) > 0
-    parent = pl.col(above.column).cast(pl.Float64).fill_nan(None)
+    child = pl.col(label.column).cast(pl.Float64, strict=False).fill_nan(None) > 0
+    parent = pl.col(above.column).cast(pl.Float64, strict=False).fill_nan(None)
     counts = audited.frame.select((child & (parent == 0)).sum(), child.sum().alias("positive"))
     stray, positive = collect(counts).row(0)
     return int(stray), int(positive)
@@ -165,5 +167,5 @@ def _day(audited: Audited) -> pl.Expr | None:
         return column
     for name_of_unit, factor in EPOCHS.items():
         if unit == f"{name_of_unit} since 1970":
-            return (column.cast(pl.Float64) / (factor * _DAY_SECONDS)).floor()
+            return (column.cast(pl.Float64, strict=False) / (factor * _DAY_SECONDS)).floor()
     return None

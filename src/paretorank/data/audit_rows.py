@@ -4,19 +4,26 @@ import polars as pl
 
 from paretorank.data.audit_finding import SPLIT_COLUMN, Audited, Finding
 from paretorank.data.source import collect
-from paretorank.data.splits import ROW_COLUMN, SPLITS
+from paretorank.data.splits import SPLITS
 
 _MANY_REPEATS = 0.001
+_NAMING = ("user", "item", "time")
 
 
 def check_rows(audited: Audited) -> list[Finding]:
     """Report exact duplicates, impressions that repeat, and rows that two splits share."""
-    return [*_duplicates(audited), *_repeated_keys(audited), *_shared_rows(audited)]
+    names = audited.log.collect_schema().names()
+    keys = audited.data.keys
+    key_columns = [key for key in (keys.user, keys.item, keys.time) if key is not None]
+    # User, item and time together name an impression; with less, rows may well be alike.
+    named = len(set(key_columns) & set(names)) == len(_NAMING)
+    rows, distinct, impressions = _counts(audited.log, names, key_columns if named else names)
+    findings = _duplicates(audited, rows, rows - distinct)
+    findings += _repeated_keys(key_columns, distinct, distinct - impressions)
+    return findings + (_shared_rows(audited, names) if rows > distinct else [])
 
 
-def _duplicates(audited: Audited) -> list[Finding]:
-    rows, distinct = _count(audited.log, audited.log.collect_schema().names())
-    repeated = rows - distinct
+def _duplicates(audited: Audited, rows: int, repeated: int) -> list[Finding]:
     if not repeated:
         return []
     dropped = audited.data.drop_duplicates
@@ -33,34 +40,24 @@ def _duplicates(audited: Audited) -> list[Finding]:
     ]
 
 
-def _repeated_keys(audited: Audited) -> list[Finding]:
-    keys = audited.data.keys
-    columns = [key for key in (keys.user, keys.item, keys.time) if key is not None]
-    if len(columns) < 3:  # noqa: PLR2004 - user, item and time together name an impression
-        return []
-    frame = audited.log.unique() if not audited.data.drop_duplicates else audited.frame
-    if not set(columns) <= set(frame.collect_schema().names()):
-        return []
-    rows, distinct = _count(frame, columns)
-    repeated = rows - distinct
-    if repeated <= _MANY_REPEATS * rows:
+def _repeated_keys(columns: list[str], distinct: int, repeated: int) -> list[Finding]:
+    if repeated <= _MANY_REPEATS * distinct:
         return []
     return [
         Finding(
             severity="warning",
             check="repeated impressions",
             place="data.keys",
-            problem=f"{repeated:,} rows ({repeated / rows:.2%}) share {', '.join(columns)} with "
-            "another row but differ elsewhere",
+            problem=f"{repeated:,} rows ({repeated / distinct:.2%}) share {', '.join(columns)} "
+            "with another row but differ elsewhere",
             remedy="Merge them into one impression, or check the resolution of the time.",
-            numbers={"repeated": repeated, "share": round(repeated / rows, 5)},
+            numbers={"repeated": repeated, "share": round(repeated / distinct, 5)},
         )
     ]
 
 
-def _shared_rows(audited: Audited) -> list[Finding]:
+def _shared_rows(audited: Audited, names: list[str]) -> list[Finding]:
     """Report identical rows in two splits; a test that repeats training rows flatters."""
-    names = [n for n in audited.log.collect_schema().names() if n not in (ROW_COLUMN, SPLIT_COLUMN)]
     hashed = audited.frame.select(
         pl.struct(names).hash(0).alias("row"), pl.col(SPLIT_COLUMN).alias("split")
     )
@@ -87,9 +84,14 @@ def _shared_rows(audited: Audited) -> list[Finding]:
     ]
 
 
-def _count(frame: pl.LazyFrame, columns: list[str]) -> tuple[int, int]:
-    """Return rows and distinct rows; rows are compared by a 64-bit hash."""
-    hashed = pl.struct(columns).hash(0)
-    found = collect(frame.select(pl.len().alias("rows"), hashed.n_unique().alias("distinct")))
-    rows, distinct = found.row(0)
-    return int(rows), int(distinct)
+def _counts(log: pl.LazyFrame, names: list[str], keys: list[str]) -> tuple[int, int, int]:
+    """Return rows, distinct rows and distinct keys; they are compared by a 64-bit hash."""
+    found = collect(
+        log.select(
+            pl.len().alias("rows"),
+            pl.struct(names).hash(0).n_unique().alias("distinct"),
+            pl.struct(keys).hash(0).n_unique().alias("keys"),
+        )
+    )
+    rows, distinct, impressions = found.row(0)
+    return int(rows), int(distinct), int(impressions)

@@ -22,7 +22,7 @@ def check_split(audited: Audited) -> list[Finding]:
     return findings
 
 
-def _counts(audited: Audited) -> dict[int, dict[str, float]]:
+def _counts(audited: Audited) -> dict[int, dict[str, int]]:
     """Return rows, observed labels and positives per split."""
     queries: list[pl.Expr] = [pl.len().alias("rows")]
     for label, expression in zip(audited.labels, label_expressions(audited.labels), strict=True):
@@ -34,14 +34,14 @@ def _counts(audited: Audited) -> dict[int, dict[str, float]]:
     return {code: by_split.get(code, nothing) for code in range(len(SPLITS))}
 
 
-def _sizes(counts: dict[int, dict[str, float]]) -> Finding:
+def _sizes(counts: dict[int, dict[str, int]]) -> Finding:
     sizes = {str(name): int(counts[code]["rows"]) for code, name in enumerate(SPLITS)}
     total = max(sum(sizes.values()), 1)
     shown = ", ".join(f"{name} {n:,} ({n / total:.1%})" for name, n in sizes.items())
     return Finding("note", "split sizes", "data.split", shown, "Nothing to do.", {**sizes})
 
 
-def _empty(audited: Audited, counts: dict[int, dict[str, float]]) -> list[Finding]:
+def _empty(audited: Audited, counts: dict[int, dict[str, int]]) -> list[Finding]:
     split = audited.data.split
     wanted = {"train", "test", "valid"}
     if split.by != "column":
@@ -62,7 +62,7 @@ def _empty(audited: Audited, counts: dict[int, dict[str, float]]) -> list[Findin
     ]
 
 
-def _poor(audited: Audited, counts: dict[int, dict[str, float]]) -> list[Finding]:
+def _poor(audited: Audited, counts: dict[int, dict[str, int]]) -> list[Finding]:
     """Report tasks with too few positives, or with one class only, in a split that has rows."""
     findings = []
     for label in audited.labels:

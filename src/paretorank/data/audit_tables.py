@@ -5,7 +5,7 @@ aggregated feedback (`like_cnt`, `ctr`), cannot say as of when it counted. If su
 the labels of the *test* rows, using it makes the test look better than serving will be.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +44,7 @@ class Aggregates:
     @property
     def follows_the_test(self) -> bool:
         """Return whether the correlation is more than chance."""
-        return self.correlation > max(_MIN_RHO, _MIN_Z / np.sqrt(max(self.entities, 1)))
+        return self.correlation > max(_MIN_RHO, _MIN_Z / max(self.entities, 1) ** 0.5)
 
 
 def check_tables(audited: Audited) -> list[Finding]:
@@ -70,12 +70,12 @@ def check_tables(audited: Audited) -> list[Finding]:
     return findings
 
 
-def added_up_columns(schema: Mapping[str, pl.DataType], keys: Collection[str]) -> list[str]:
+def added_up_columns(table: pl.LazyFrame, keys: Collection[str]) -> list[str]:
     """Return the columns of a side table that add feedback up over a period it does not name.
 
     Empty unless at least half of its columns are of that sort.
     """
-    others = {name: dtype for name, dtype in schema.items() if name not in keys}
+    others = {name: dtype for name, dtype in table.collect_schema().items() if name not in keys}
     if any(is_time(n) or kind_of(t) == "time" for n, t in others.items()):
         return []
     figures = [n for n, t in others.items() if kind_of(t) in ("integer", "float")]
@@ -175,7 +175,7 @@ def _of_neighbour(audited: Audited, path: Path) -> Aggregates | None:
 def _aggregates(
     audited: Audited, table: pl.LazyFrame, name: str, keys: list[str]
 ) -> Aggregates | None:
-    added_up = added_up_columns(table.collect_schema(), keys)
+    added_up = added_up_columns(table, keys)
     if not added_up or len(keys) != 1:
         return None
     correlation, column, task, entities = _follows(audited, table, keys[0], added_up)
@@ -190,7 +190,11 @@ def _follows(
     if key not in audited.table.names():
         return best
     means = [
-        pl.col(label.column).cast(pl.Float64).fill_nan(None).mean().alias(f"__{label.name}")
+        pl.col(label.column)
+        .cast(pl.Float64, strict=False)
+        .fill_nan(None)
+        .mean()
+        .alias(f"__{label.name}")
         for label in audited.labels
     ]
     test = audited.frame.filter(pl.col(SPLIT_COLUMN) == int(Split.TEST)).group_by(key)

@@ -18,7 +18,7 @@ class RaggedBatch:
     """Codes of all rows one after another; row i owns values[offsets[i]:offsets[i + 1]]."""
 
     values: Int[Tensor, " L"]
-    offsets: Int[Tensor, " B+1"]
+    offsets: Int[Tensor, " starts"]
 
     def to(self, device: torch.device | str) -> "RaggedBatch":
         """Return the same on another device."""

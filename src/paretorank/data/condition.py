@@ -43,7 +43,10 @@ def parse_condition(text: str, *, place: str) -> pl.Expr:
         tree = ast.parse(text.strip(), mode="eval")
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise _error(text, place, "cannot be read") from None
-    return _expression(tree.body, text, place, _MAX_DEPTH)
+    try:
+        return _expression(tree.body, text, place, _MAX_DEPTH)
+    except (TypeError, OverflowError, pl.exceptions.PolarsError):
+        raise _error(text, place, "has a number that is too large") from None
 
 
 def columns_of(text: str, *, place: str) -> list[str]:
@@ -72,8 +75,9 @@ def _expression(node: ast.expr, text: str, place: str, depth: int) -> pl.Expr:
             return pl.all_horizontal(parts) if isinstance(op, ast.And) else pl.any_horizontal(parts)
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
             return _ARITHMETIC[type(op)](inner(left), inner(right))
-        case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.List(elts=items)]):
-            return inner(left).is_in([_constant(item, text, place) for item in items])
+        case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.List(elts=[_, *_] as items)]):
+            value = inner(left)
+            return pl.any_horizontal([value == _constant(item, text, place) for item in items])
         case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARE:
             return _COMPARE[type(op)](inner(left), inner(right))
         case ast.Call(func=ast.Name(id="is_null"), args=[argument], keywords=[]):

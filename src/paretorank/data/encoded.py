@@ -14,7 +14,7 @@ class Ragged:
     """Codes of all rows one after another; row i owns values[offsets[i]:offsets[i + 1]]."""
 
     values: Int32[np.ndarray, " L"]
-    offsets: Int64[np.ndarray, " N+1"]
+    offsets: Int64[np.ndarray, " starts"]
 
     def take(self, rows: Int64[np.ndarray, " K"]) -> "Ragged":
         """Return the given rows, in the given order."""

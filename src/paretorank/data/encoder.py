@@ -48,11 +48,9 @@ class Buckets:
 
     def encode(self, column: pl.Series) -> Int32[np.ndarray, " N"]:
         """Return the code of every value."""
-        kind = canonical(column, "text")
-        if kind.dtype == pl.String:
-            kind = kind.str.strip_suffix(".0")
-        hashed = stable_hash(kind) % np.uint64(self.n_buckets) + np.uint64(N_RESERVED)
-        return np.where(kind.is_null().to_numpy(), MISSING, hashed).astype(np.int32)
+        values = canonical(column, "text").str.strip_suffix(".0")
+        hashed = stable_hash(values) % np.uint64(self.n_buckets) + np.uint64(N_RESERVED)
+        return np.where(values.is_null().to_numpy(), MISSING, hashed).astype(np.int32)
 
 
 @dataclass(frozen=True)
@@ -159,7 +157,8 @@ class Encoder:
     ) -> Ragged:
         longest = feature.max_length if isinstance(feature, SequenceFeature) else None
         lists = read_lists(column, separator=feature.separator, max_length=longest)
-        return Ragged(self.vocabularies[table].encode(lists.values), lists.offsets)
+        values = without(lists.values, getattr(feature, "missing", ()))
+        return Ragged(self.vocabularies[table].encode(values), lists.offsets)
 
 
 def feature_columns(name: str, feature: FeatureConfig) -> list[str]:
@@ -180,6 +179,8 @@ def as_floats(column: pl.Series) -> np.ndarray:
     """Return a column as floats with NaN for null."""
     if column.dtype.is_temporal():
         column = column.cast(pl.Int64)
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        column = column.cast(pl.String)
     return column.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
 
 

@@ -19,6 +19,7 @@ from paretorank.data.encoder import (
     as_floats,
     feature_columns,
     statistic_columns,
+    vector_block,
 )
 from paretorank.data.hashing import mix
 from paretorank.data.history import FittedHistory, fit_item_values
@@ -183,13 +184,14 @@ class _Fit:
                     self.counts[name].update(without(column, feature.missing))
             case CategoricalFeature() | SequenceFeature():
                 if name in self.counts:
-                    lists = read_lists(column, separator=feature.separator)
-                    self.counts[name].update(lists.values)
+                    values = read_lists(column, separator=feature.separator).values
+                    self.counts[name].update(without(values, getattr(feature, "missing", ())))
             case NumericFeature():
                 self._sample(name, as_floats(without(column, feature.missing)))
             case VectorFeature():
-                for at in range(feature.dim):
-                    self.has_missing[f"{name}.{at}"] = bool(column.null_count()) and at == 0
+                missing = bool(np.isnan(vector_block(name, feature, chunk)).any())
+                first = f"{name}.0"  # one indicator for the whole vector
+                self.has_missing[first] = self.has_missing.get(first, False) or missing
             case HistoryFeature():
                 self._update_history(name, feature, chunk)
 

@@ -18,6 +18,8 @@ _SECOND = np.uint64(0x94D049BB133111EB)
 
 def stable_hash(values: pl.Series, *, seed: int = 0) -> UInt64[np.ndarray, " N"]:
     """Return one 64-bit hash per value; null hashes like a value of its own."""
+    if values.dtype == pl.UInt64:
+        values = values.reinterpret(signed=True)
     if values.dtype.is_integer() or values.dtype == pl.Boolean:
         raw = values.cast(pl.Int64).fill_null(np.iinfo(np.int64).min).to_numpy()
         return mix(raw, seed=seed)

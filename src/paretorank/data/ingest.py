@@ -14,6 +14,7 @@ from paretorank.data.encoder_store import save_encoder
 from paretorank.data.fit import FitPlan, check_plan, fit_encoder, plan_columns
 from paretorank.data.hashing import stable_hash
 from paretorank.data.labels import (
+    check_labels,
     label_columns,
     label_expressions,
     refuse_violations,
@@ -63,7 +64,7 @@ class IngestRequest:
 
 
 def ingest_log(request: IngestRequest, target: Path, listener: Listener = silent) -> Manifest:
-    """Prepare a data set in `target`; whatever was there before is replaced at the end.
+    """Prepare a data set in `target`; what was there before is removed first.
 
     Raises:
         ConfigError: the request asks for what the log does not have.
@@ -124,6 +125,7 @@ def prepare_frame(request: IngestRequest, *, with_split: bool = True) -> pl.Lazy
         )
     frame = open_log(request.data, request.folder, request.log).with_row_index(ROW_COLUMN)
     require_columns(frame, _needed(request))
+    check_labels(request.labels, frame)
     labels = [
         expression.alias(LABEL_PREFIX + label.name)
         for label, expression in zip(request.labels, label_expressions(request.labels), strict=True)
@@ -208,15 +210,9 @@ def _count_rows(request: IngestRequest, frame: pl.LazyFrame) -> dict[str, int]:
         )
     ]
     observed = [pl.col(LABEL_PREFIX + label.name).count() for label in request.labels]
-    try:
-        totals = collect(
-            frame.group_by(SPLIT_COLUMN).agg(pl.len().alias("rows"), *violations, *observed)
-        )
-    except pl.exceptions.InvalidOperationError as error:
-        raise DataError(
-            f"A label is no number: {str(error).splitlines()[0]}",
-            hint="Labels must be numbers or true/false.",
-        ) from None
+    totals = collect(
+        frame.group_by(SPLIT_COLUMN).agg(pl.len().alias("rows"), *violations, *observed)
+    )
     counts = dict(zip(totals[SPLIT_COLUMN].to_list(), totals["rows"].to_list(), strict=True))
     sums = {
         label.name: int(totals[f"violation:{label.name}"].fill_null(0).sum())

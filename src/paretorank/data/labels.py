@@ -27,9 +27,42 @@ def label_expressions(labels: Sequence[LabelSpec]) -> list[pl.Expr]:
     return [_observed(label, by_name).cast(pl.Float32).alias(label.name) for label in labels]
 
 
+def check_labels(labels: Sequence[LabelSpec], frame: pl.LazyFrame) -> None:
+    """Refuse labels that are no numbers and conditions that do not suit their columns.
+
+    Raises:
+        DataError: a label's column holds something else than numbers or true and false.
+        ConfigError: a condition is neither true nor false.
+    """
+    by_name = {label.name: label for label in labels}
+    schema = frame.collect_schema()
+    nothing = pl.DataFrame(schema=schema)
+    for label in labels:
+        dtype = schema[label.column]
+        if not (dtype.is_numeric() or dtype in (pl.Boolean, pl.Null, pl.String)):
+            raise DataError(
+                f"tasks.{label.name}.label: the column {label.column!r} is {dtype}, no number.",
+                hint="Labels must be numbers or true/false.",
+            )
+        condition = _condition(label, by_name, set())
+        if condition is None or label.observed_when in by_name:
+            continue
+        try:
+            found: object = nothing.select(condition).to_series().dtype
+        except pl.exceptions.PolarsError as error:
+            found = str(error).splitlines()[0]
+        if found != pl.Boolean:
+            raise ConfigError(
+                f"tasks.{label.name}.observed_when: {label.observed_when!r} is neither true nor "
+                f"false, but: {found}.",
+                hint="Compare numbers with numbers and text with text, such as: tab == 1.",
+            )
+
+
 def violation_expressions(labels: Sequence[LabelSpec]) -> list[pl.Expr]:
-    """Return one expression per label that counts the rows whose label is not of its kind."""
-    return [_violates(label).sum().alias(label.name) for label in labels]
+    """Return one expression per label that counts the observed values that are not of its kind."""
+    by_name = {label.name: label for label in labels}
+    return [_where_observed(label, _violates(label), by_name).sum() for label in labels]
 
 
 def refuse_violations(labels: Sequence[LabelSpec], counts: Mapping[str, int]) -> None:
@@ -52,44 +85,50 @@ _RULES = {
 
 
 def _number(label: LabelSpec) -> pl.Expr:
-    return pl.col(label.column).cast(pl.Float64).fill_nan(None)
+    return pl.col(label.column).cast(pl.Float64, strict=False).fill_nan(None)
 
 
 def _violates(label: LabelSpec) -> pl.Expr:
-    value = _number(label)
+    value, raw = _number(label), pl.col(label.column)
+    unreadable = raw.is_not_null() & raw.cast(pl.Float64, strict=False).is_null()
     match label.kind:
         case "binary":
-            return (value != 0) & (value != 1)
+            return unreadable | (value != 0) & (value != 1)
         case "regression":
-            return value.is_infinite()
+            return unreadable | value.is_infinite()
         case "duration":
-            return value.is_infinite() | (value < 0)
+            return unreadable | value.is_infinite() | (value < 0)
         case "count":
-            return value.is_infinite() | (value < 0) | (value != value.floor())
+            return unreadable | value.is_infinite() | (value < 0) | (value != value.floor())
 
 
 def _observed(label: LabelSpec, by_name: Mapping[str, LabelSpec]) -> pl.Expr:
     value = _number(label) * label.scale
     if label.clip is not None:
         value = value.clip(upper_bound=label.clip)
-    if label.observed_when is None:
-        return value
-    if label.observed_when in by_name:
-        condition = _happened(by_name[label.observed_when], by_name, {label.name})
-    else:
-        place = f"tasks.{label.name}.observed_when"
-        condition = parse_condition(label.observed_when, place=place)
-    return pl.when(condition).then(value)
+    return _where_observed(label, value, by_name)
 
 
-def _happened(label: LabelSpec, by_name: Mapping[str, LabelSpec], seen: set[str]) -> pl.Expr:
+def _where_observed(label: LabelSpec, value: pl.Expr, by_name: Mapping[str, LabelSpec]) -> pl.Expr:
+    condition = _condition(label, by_name, set())
+    return value if condition is None else pl.when(condition).then(value)
+
+
+def _condition(
+    label: LabelSpec, by_name: Mapping[str, LabelSpec], seen: set[str]
+) -> pl.Expr | None:
+    """Return when a label is observed; a task as condition must itself be observed, and be 1."""
     if label.name in seen:
         raise ConfigError(
             f"tasks.{label.name}.observed_when leads back to itself.",
             hint="Sample spaces must not form a circle.",
         )
-    happened = _number(label) == 1
-    if label.observed_when in by_name:
-        upper = by_name[label.observed_when or ""]
-        happened &= _happened(upper, by_name, {*seen, label.name})
-    return happened
+    if label.observed_when is None:
+        return None
+    if label.observed_when not in by_name:
+        place = f"tasks.{label.name}.observed_when"
+        return parse_condition(label.observed_when, place=place)
+    upper = by_name[label.observed_when]
+    above = _condition(upper, by_name, {*seen, label.name})
+    happened = _number(upper) == 1
+    return happened if above is None else happened & above

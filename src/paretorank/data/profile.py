@@ -20,6 +20,7 @@ _MIN_CODE_ROWS = 5
 _CODE_AWAY = 9
 _CODE_VALUES = 5
 _ALMOST_ALL = 0.999
+_ALMOST_ALL_IF_APPROXIMATE = 0.95
 _SEPARATORS = (",", "|", ";", " ")
 _SHARE_WITH_SEPARATOR = 0.2
 _LONGEST_TOKEN = 30
@@ -91,7 +92,8 @@ class ColumnProfile:
     @property
     def is_unique(self) -> bool:
         """Return whether almost every filled row has a value of its own."""
-        return self.filled > 1 and self.n_unique >= _ALMOST_ALL * self.filled
+        share = _ALMOST_ALL if self.rows <= _APPROXIMATE_FROM else _ALMOST_ALL_IF_APPROXIMATE
+        return self.filled > 1 and self.n_unique >= share * self.filled
 
     @property
     def missing_code(self) -> int | None:
@@ -160,13 +162,13 @@ def sample_rows(frame: pl.LazyFrame, n: int = SAMPLE_ROWS, seed: int = 0) -> pl.
 
 
 def held_if_small(frame: pl.LazyFrame) -> pl.LazyFrame:
-    """Return a small table held in memory, so that its joins are made once; a large one as it is."""
+    """Return a small table held in memory, its joins made once; a large one as it is."""
     rows = int(collect(frame.select(pl.len())).item())
     cells = rows * len(frame.collect_schema())
     return collect(frame).lazy() if cells <= _SMALL_CELLS else frame
 
 
-def kind_of(dtype: pl.DataType) -> ColumnKind:
+def kind_of(dtype: Any) -> ColumnKind:
     """Return which of our few kinds a Polars type is."""
     if dtype.is_integer():
         return "integer"
@@ -181,7 +183,7 @@ def kind_of(dtype: pl.DataType) -> ColumnKind:
     return "list" if isinstance(dtype, pl.List | pl.Array) else "other"
 
 
-def _aggregates(name: str, dtype: pl.DataType, *, approximate: bool) -> list[pl.Expr]:
+def _aggregates(name: str, dtype: Any, *, approximate: bool) -> list[pl.Expr]:
     kind = kind_of(dtype)
     column = pl.col(name)
     if kind == "float":
@@ -206,7 +208,7 @@ def _aggregates(name: str, dtype: pl.DataType, *, approximate: bool) -> list[pl.
 
 
 def _column(
-    name: str, dtype: pl.DataType, rows: int, totals: dict[str, Any], sample: pl.DataFrame
+    name: str, dtype: Any, rows: int, totals: dict[str, Any], sample: pl.DataFrame
 ) -> ColumnProfile:
     kind = kind_of(dtype)
     values = sample[name].drop_nulls()
@@ -227,7 +229,7 @@ def _column(
         dtype=str(dtype),
         rows=rows,
         nulls=int(fact("nulls")),
-        n_unique=int(fact("n_unique")),
+        n_unique=min(int(fact("n_unique")), rows - int(fact("nulls"))),
         minimum=totals.get(f"{name}\x1fminimum"),
         maximum=totals.get(f"{name}\x1fmaximum"),
         mean=None if mean is None else float(mean),
@@ -239,7 +241,7 @@ def _column(
         text_length=_mean_length(texts),
         separator=None if texts is None else _separator(texts, is_plural(name)),
         is_date_text=texts is not None and _share(texts.str.contains(_DATE_TEXT)) > _ALMOST_ALL,
-        inner=kind_of(dtype.inner) if isinstance(dtype, pl.List | pl.Array) else None,  # type: ignore[arg-type]
+        inner=kind_of(dtype.inner) if isinstance(dtype, pl.List | pl.Array) else None,
         lengths=(_as_int(lengths.min()), _as_int(lengths.max())),
     )
 

@@ -85,7 +85,7 @@ _DURATION = (
     {"time", "spent"},
 )
 _NO_DURATION = frozenset("ratio progress rate count cnt num completion percent pct depth".split())
-_RATING = frozenset("rating ratings score stars star grade".split())
+_RATING = frozenset("rating ratings stars star".split())
 _TIME = frozenset(
     """time timestamp ts date datetime day dt created at unixtime epoch when hourmin event
     moment""".split()
@@ -148,7 +148,8 @@ def is_aggregate(name: str) -> bool:
 def is_outcome(name: str) -> bool:
     """Return whether the name looks like something known only after the impression."""
     words = set(words_of(name))
-    return any(pattern <= words for pattern in _OUTCOME) and not is_aggregate(name)
+    summed = is_aggregate(name) and "ratio" not in words
+    return any(pattern <= words for pattern in _OUTCOME) and not summed
 
 
 def is_duration(name: str) -> bool:
@@ -159,15 +160,10 @@ def is_duration(name: str) -> bool:
 
 def is_rating(name: str) -> bool:
     """Return whether the name looks like a mark that the user gave."""
-    words = set(words_of(name))
-    return bool(words & _RATING) and not words & {
-        "avg",
-        "mean",
-        "average",
-        "count",
-        "num",
-        "credit",
-    }
+    words = words_of(name)
+    alone = words in (("score",), ("grade",), ("user", "score"), ("review", "score"))
+    averaged = bool(set(words) & {"avg", "mean", "average", "count", "num"})
+    return alone or (bool(words) and words[-1] in _RATING and not averaged)
 
 
 def is_target(name: str) -> bool:
@@ -193,7 +189,12 @@ def is_quantity(name: str) -> bool:
 
 def is_magnitude(name: str) -> bool:
     """Return whether the name says that zero is no possible value, such as a duration."""
-    return bool(set(words_of(name)) & _MAGNITUDE)
+    return bool(set(words_of(name)) & _MAGNITUDE) and not is_code(name)
+
+
+def is_place(name: str) -> bool:
+    """Return whether the name looks like the place in a list, chosen after the model has ranked."""
+    return bool(set(words_of(name)) & {"position", "pos", "rank", "slot"})
 
 
 def is_code(name: str) -> bool:

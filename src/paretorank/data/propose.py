@@ -59,7 +59,7 @@ def propose(
     frame: pl.LazyFrame,
     log: str,
     joins: Sequence[JoinConfig] = (),
-    sides: Mapping[str, Mapping[str, pl.DataType]] | None = None,
+    sides: Mapping[str, pl.LazyFrame] | None = None,
 ) -> Proposal:
     """Propose a configuration for a log.
 
@@ -114,16 +114,17 @@ def propose(
 def _origins(
     table: TableProfile,
     joins: Sequence[JoinConfig],
-    sides: Mapping[str, Mapping[str, pl.DataType]],
+    sides: Mapping[str, pl.LazyFrame],
 ) -> tuple[list[str], set[str]]:
     """Return the columns of the log itself, and those of whole-period statistics."""
     joined: set[str] = set()
     added_up: set[str] = set()
     for join in joins:
-        schema = sides.get(join.table, {})
+        side = sides.get(join.table, pl.LazyFrame())
+        schema = side.collect_schema()
         keys = [join.on] if isinstance(join.on, str) else list(join.on)
         joined |= set(schema) - set(keys)
-        if added_up_columns(schema, keys):
+        if added_up_columns(side, keys):
             figures = ("integer", "float")
             added_up |= {n for n, t in schema.items() if kind_of(t) in figures and n not in keys}
     return [name for name in table.names() if name not in joined], added_up

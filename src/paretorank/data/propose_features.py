@@ -10,6 +10,9 @@ from paretorank.data.profile_names import (
     is_clock,
     is_code,
     is_history,
+    is_magnitude,
+    is_place,
+    is_plural,
     is_quantity,
     rank_as,
     words_of,
@@ -108,21 +111,23 @@ def _why_not(column: ColumnProfile, keys: KeysConfig) -> str | None:
 
 def _from_number(column: ColumnProfile, keys: KeysConfig) -> ProposedFeature:
     code = column.missing_code
+    warned = "; CHECK: is it known before ranking?" if is_place(column.name) else ""
     missing: tuple[int, ...] = () if code is None else (code,)
     said = "" if code is None else f"; {code} on {column.negatives / column.filled:.1%} is a code"
     if code is None and _zero_means_unknown(column):
         missing, said = (0,), f"; 0 on {column.zeros / column.filled:.1%} is no such measure"
     if _is_categorical(column, keys):
-        reason = f"{column.n_unique:,} values{said}"
+        reason = f"{column.n_unique:,} values{said}{warned}"
         return ProposedFeature(column.name, CategoricalFeature(missing=missing), reason)
     reason = f"{_short(column.minimum)} to {_short(column.maximum)}, mean {column.mean or 0:.4g}"
     if is_aggregate(column.name):
         reason += "; CHECK: must be as of the impression, not over the whole period"
-    return ProposedFeature(column.name, NumericFeature(missing=missing), reason + said)
+    return ProposedFeature(column.name, NumericFeature(missing=missing), reason + said + warned)
 
 
 def _zero_means_unknown(column: ColumnProfile) -> bool:
-    measured = bool(set(words_of(column.name)) & {"duration", "length", "width", "height", "age"})
+    sizes = {"duration", "length", "width", "height", "age"}
+    measured = bool(set(words_of(column.name)) & sizes) and is_magnitude(column.name)
     some = 0 < column.zeros < _MOST_ZEROS * column.filled
     return measured and some and column.minimum == 0 and not column.is_binary
 
@@ -169,7 +174,7 @@ def _from_text(
 def _from_tokens(column: ColumnProfile, sample: pl.DataFrame, keys: KeysConfig) -> ProposedFeature:
     separator = column.separator or ","
     tokens = sample[column.name].cast(pl.String).str.split(separator)
-    if _holds_items(tokens, sample, keys):
+    if _holds_items(column.name, tokens, sample, keys):
         config = SequenceFeature(table=keys.item, separator=separator)
         return ProposedFeature(column.name, config, f"text of {keys.item} cut at {separator!r}")
     if is_history(column.name):
@@ -198,7 +203,7 @@ def _from_list(
     values = sample[column.name]
     if isinstance(values.dtype, pl.Array):
         values = values.arr.to_list()
-    if _holds_items(values, sample, keys):
+    if _holds_items(column.name, values, sample, keys):
         config = SequenceFeature(table=keys.item)
         return ProposedFeature(column.name, config, f"lists of {keys.item}, up to {longest}")
     if is_history(column.name):
@@ -207,14 +212,15 @@ def _from_list(
     return ProposedFeature(column.name, multi, f"lists of up to {longest} values")
 
 
-def _holds_items(tokens: pl.Series, sample: pl.DataFrame, keys: KeysConfig) -> bool:
+def _holds_items(name: str, tokens: pl.Series, sample: pl.DataFrame, keys: KeysConfig) -> bool:
     """Return whether most tokens of the lists are ids of items of the log."""
-    if keys.item is None:
+    if keys.item is None or is_plural(name):
         return False
     flat = tokens.drop_nulls().explode(empty_as_null=True, keep_nulls=True).drop_nulls()
     distinct = flat.cast(pl.String).unique()
     items = sample[keys.item].drop_nulls().cast(pl.String).unique()
-    if len(items) <= _FEW_FLOATS or distinct.is_empty():
+    fewest = 0 if is_history(name) else _FEW_FLOATS  # small numbers can be anything
+    if len(items) <= _FEW_FLOATS or len(distinct) <= fewest:
         return False
     share = distinct.is_in(items.implode()).mean()
     return isinstance(share, float) and share >= _SHARED_IDS

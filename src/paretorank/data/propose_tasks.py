@@ -212,7 +212,11 @@ def _with_parent(
             continue
         both, child, parent, rows = overlaps[(other.column, task.column)]
         rate = (both + parent) / max(rows, 1)
-        if both < _MIN_CHILD_ROWS or rate > _COMMON_PARENT or not parent:
+        if (
+            both < _MIN_CHILD_ROWS
+            or rate > _COMMON_PARENT
+            or (task.kind == "binary" and not parent)
+        ):
             continue
         if child == 0 and rate**both < 1e-6:  # noqa: PLR2004 - such a nesting is no chance
             strict.append((both + parent, other, both))
@@ -222,12 +226,12 @@ def _with_parent(
         _, other, both = min(strict, key=lambda s: (s[0], s[1].name))
         remark = f"{task.name} happens only with {other.name}: 0 of {both:,} without {other.name}"
         if task.kind == "duration":
-            return replace(task, observed_when=other.name, remarks=(remark,))
-        return replace(task, parent=other.name, remarks=(remark,))
+            return replace(task, observed_when=other.name, remarks=(remark, *task.remarks))
+        return replace(task, parent=other.name, remarks=(remark, *task.remarks))
     if near:
         _, other, child, rows = min(near, key=lambda s: (s[0], s[1].name))
         remark = f"not strictly after {other.name}: {child:,} of {rows:,} without {other.name}"
-        return replace(task, remarks=(remark,))
+        return replace(task, remarks=(remark, *task.remarks))
     return task
 
 

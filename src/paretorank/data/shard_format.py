@@ -14,7 +14,7 @@ shards/train-00000/codes.npy   int32 [N, F]   categorical codes
 from pathlib import Path
 
 from paretorank.data.layout import Layout
-from paretorank.foundation.errors import ShardError
+from paretorank.foundation.errors import RunError, ShardError
 from paretorank.foundation.files import read_json, write_text
 from paretorank.foundation.section import Section
 from paretorank.schema import SplitName
@@ -76,7 +76,10 @@ class Manifest(Section):
                 f"{folder} holds no prepared data set ({MANIFEST} is missing).",
                 hint="Run `paretorank ingest CONFIG`; an interrupted ingest starts anew.",
             )
-        content = read_json(path)
+        try:
+            content = read_json(path)
+        except RunError as error:
+            raise ShardError(str(error), hint="Prepare the data again with `ingest`.") from None
         version = content.get("format_version") if isinstance(content, dict) else None
         if version != FORMAT_VERSION:
             raise ShardError(

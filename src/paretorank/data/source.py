@@ -93,14 +93,15 @@ def as_frame(rows: Any, *, name: str = "data") -> pl.LazyFrame:
         return open_table(str(rows), Path())
     if isinstance(rows, list | tuple) and all(isinstance(row, str | Path) for row in rows):
         return open_table([str(row) for row in rows], Path())
-    if isinstance(rows, Mapping):
-        return pl.DataFrame({key: _as_series(key, value) for key, value in rows.items()}).lazy()
-    kind = type(rows).__module__.partition(".")[0]
-    if kind == "pandas":
-        frame: pl.DataFrame = pl.from_pandas(rows)
+    try:
+        frame = _in_memory(rows)
+    except (TypeError, ValueError, pl.exceptions.PolarsError) as error:
+        raise DataError(
+            f"{name} cannot be read as a table: {_first_line(error)}",
+            hint="Every column needs values of one kind, and all columns equally many.",
+        ) from None
+    if isinstance(frame, pl.DataFrame):
         return frame.lazy()
-    if hasattr(rows, "__arrow_c_stream__"):
-        return pl.DataFrame(rows).lazy()
     raise DataError(
         f"{name} is a {type(rows).__name__}, which cannot be read as a table.",
         hint="Give a path, a Polars or pandas frame, an Arrow table, or a dict of arrays.",
@@ -134,17 +135,26 @@ def collect(frame: pl.LazyFrame) -> pl.DataFrame:
         ) from None
 
 
+def _in_memory(rows: Any) -> pl.DataFrame | pl.Series | None:
+    if isinstance(rows, Mapping):
+        return pl.DataFrame({key: _as_series(key, value) for key, value in rows.items()})
+    if type(rows).__module__.partition(".")[0] == "pandas":
+        return pl.from_pandas(rows)
+    return pl.DataFrame(rows) if hasattr(rows, "__arrow_c_stream__") else None
+
+
 def _expand(pattern: str, folder: Path) -> list[Path]:
     if "://" in pattern:
         return [Path(pattern)]
-    path = folder / Path(pattern).expanduser()
+    given = Path(pattern).expanduser()
+    path = folder / given
     if path.is_file():
         return [path]
     if path.is_dir():
         return sorted(p for p in path.rglob("*") if p.suffix.lower() in _READERS and p.is_file())
-    base = Path(path.anchor) if path.is_absolute() else Path()
-    relative = str(path.relative_to(base)) if path.is_absolute() else str(path)
-    return sorted(p for p in base.glob(relative) if p.is_file())
+    base = Path(given.anchor) if given.is_absolute() else folder
+    inside = given.relative_to(base) if given.is_absolute() else given
+    return sorted(p for p in base.glob(str(inside)) if p.is_file())
 
 
 def _format(path: Path) -> str:
@@ -161,11 +171,13 @@ def _scan(paths: Sequence[Path], kind: str) -> pl.LazyFrame:
     files = [str(path) for path in paths]
     match kind:
         case "parquet":
-            return pl.scan_parquet(files)
+            return pl.scan_parquet(files, glob=False)
         case "csv":
-            return pl.scan_csv(files, infer_schema_length=_INFERENCE_ROWS)
+            return pl.scan_csv(files, infer_schema_length=_INFERENCE_ROWS, glob=False)
         case "tsv":
-            return pl.scan_csv(files, separator="\t", infer_schema_length=_INFERENCE_ROWS)
+            return pl.scan_csv(
+                files, separator="\t", infer_schema_length=_INFERENCE_ROWS, glob=False
+            )
         case _:
             return pl.scan_ipc(files)
 
@@ -188,21 +200,26 @@ def _join(log: pl.LazyFrame, join: JoinConfig, folder: Path, *, place: str) -> p
                 f"{place}.columns: {join.table} has no column {name!r}.",
                 hint=did_you_mean(name, got.names()),
             )
-    casts = [pl.col(key).cast(have[key]) for key in keys if have[key] != got[key]]
+        if name in have and name not in keys:
+            raise DataError(
+                f"{place}.columns: the log has a column {name!r} already.",
+                hint="Leave it out, or rename one of the two.",
+            )
     table = table.select([*keys, *(n for n in wanted if n not in keys)])
+    table = table.drop_nulls(keys).with_columns(pl.col(key).cast(have[key]) for key in keys)
     _refuse_repeated_keys(table, keys, join.table, place)
-    try:
-        return log.join(table.with_columns(casts), on=keys, how="left", maintain_order="left")
-    except pl.exceptions.PolarsError as error:
-        raise DataError(
-            f"{place}: {join.table} cannot be joined: {_first_line(error)}",
-            hint="Key columns must be of the same kind in both tables.",
-        ) from None
+    return log.join(table, on=keys, how="left", maintain_order="left")
 
 
 def _refuse_repeated_keys(table: pl.LazyFrame, keys: list[str], name: str, place: str) -> None:
-    counts = collect(table.select(pl.len().alias("rows"), pl.struct(keys).n_unique().alias("keys")))
-    rows, unique = counts.row(0)
+    query = table.select(pl.len().alias("rows"), pl.struct(keys).n_unique().alias("keys"))
+    try:
+        rows, unique = query.collect(engine="streaming").row(0)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        raise DataError(
+            f"{place}: {name} cannot be joined: {_first_line(error)}",
+            hint="Key columns must be of the same kind in both tables.",
+        ) from None
     if rows != unique:
         raise DataError(
             f"{place}: {name} has {rows} rows for {unique} values of {', '.join(keys)}; "

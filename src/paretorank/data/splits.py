@@ -70,7 +70,8 @@ def _by_time(column: str, split: SplitConfig, frame: pl.LazyFrame) -> pl.Expr:
             f"data.keys.time: the column {column!r} is {dtype}, which has no order in time.",
             hint="Give a date-time or a number that grows, such as seconds since 1970.",
         )
-    times = collect(frame.select(pl.col(column).drop_nulls()))[column].sort()
+    moment = pl.col(column).fill_nan(None) if dtype.is_float() else pl.col(column)
+    times = collect(frame.select(moment.drop_nulls()))[column].sort()
     if times.is_empty():
         raise DataError(
             f"data.keys.time: the column {column!r} holds no time.", hint="Is the log empty?"
@@ -79,10 +80,8 @@ def _by_time(column: str, split: SplitConfig, frame: pl.LazyFrame) -> pl.Expr:
     test_from = times[min(last, round(len(times) * (1 - split.test_fraction)))]
     valid_at = round(len(times) * (1 - split.test_fraction - split.valid_fraction))
     valid_from = times[min(last, valid_at)]
-    later = (
-        pl.col(column) >= pl.lit(test_from, dtype=dtype) if split.test_fraction else pl.lit(False)
-    )
-    middle = pl.col(column) >= pl.lit(valid_from, dtype=dtype) if split.valid_fraction else later
+    later = moment >= pl.lit(test_from, dtype=dtype) if split.test_fraction else pl.lit(False)
+    middle = moment >= pl.lit(valid_from, dtype=dtype) if split.valid_fraction else later
     return _chain(later, middle)
 
 
@@ -120,7 +119,13 @@ def _by_column(split: SplitConfig, frame: pl.LazyFrame) -> pl.Expr:
     def among(values: tuple[int | float | str, ...]) -> pl.Expr:
         column = pl.col(split.column or "")
         if dtype.is_numeric():
-            return column.cast(pl.Float64).is_in([float(value) for value in values])
+            try:
+                return column.cast(pl.Float64).is_in([float(value) for value in values])
+            except ValueError:
+                raise ConfigError(
+                    f"data.split: the column {split.column!r} holds numbers, but {values} is text.",
+                    hint="Give values that the column holds.",
+                ) from None
         return column.cast(pl.String).is_in([str(value) for value in values])
 
     return _chain(among(split.test), among(split.valid) if split.valid else pl.lit(False))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
-from jaxtyping import Float, Float32, Float64, Int64, UInt64
+from jaxtyping import Float32, Float64, Int64, UInt64
 
 from paretorank.data.hashing import mix, stable_hash
 from paretorank.data.vocabulary import canonical
@@ -138,7 +138,7 @@ def other_fold_totals(
 
 def statistic_features(
     totals: Totals, overall: Overall, smoothing: float
-) -> Float[np.ndarray, "N T+1"]:
+) -> Float32[np.ndarray, "N C"]:
     """Return per task the smoothed rate relative to the overall one, and the log count of rows."""
     n_rows, n_tasks = totals.sums.shape
     features = np.empty((n_rows, n_tasks + 1), dtype=np.float32)
@@ -155,7 +155,7 @@ def statistic_features(
 def _relative(rate: np.ndarray, mean: float, std: float, kind: LabelKind) -> np.ndarray:
     match kind:
         case "binary":
-            return _logit(rate) - _logit(np.asarray(mean))
+            return _logit(rate) - _logit(np.array([mean]))
         case "duration" | "count":
             return np.log1p(rate) - np.log1p(mean)
         case "regression":

@@ -9,13 +9,13 @@ _DAY_S = 86_400.0
 
 
 def moments(column: pl.Series) -> np.ndarray:
-    """Return moments as floats in the column's own unit; null becomes the earliest moment."""
+    """Return moments as floats in the column's own unit; missing ones become the earliest."""
     values = column.cast(pl.Int64) if column.dtype.is_temporal() else column
-    return values.cast(pl.Float64).fill_null(-np.inf).to_numpy()
+    return values.cast(pl.Float64).fill_nan(None).fill_null(-np.inf).to_numpy()
 
 
-def seconds(dtype: pl.DataType, values: np.ndarray) -> np.ndarray:
-    """Return moments in seconds, guessing the unit of plain numbers from their size.
+def seconds(dtype: object, values: np.ndarray) -> np.ndarray:
+    """Return moments of a Polars type in seconds, guessing the unit of plain numbers by size.
 
     Numbers of the size of today's clocks in nano-, micro- or milliseconds since 1970 are taken as
     such, smaller ones as seconds.

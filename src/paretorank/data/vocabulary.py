@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 import polars as pl
-from jaxtyping import Int32
+from jaxtyping import Bool, Int32
 
 MISSING = 0
 UNKNOWN = 1
@@ -36,14 +36,14 @@ class Vocabulary:
         """Return the code of every value."""
         values = canonical(column, self.kind)
         if self.kind == "text":
-            codes = values.replace_strict(
+            codes_N = values.replace_strict(
                 self.values, self._codes, default=UNKNOWN, return_dtype=pl.Int32
-            )
-            return np.where(values.is_null().to_numpy(), MISSING, codes.to_numpy()).astype(np.int32)
-        raw = values.fill_null(0).to_numpy()
-        codes_N = self._lookup(raw)
-        if values.null_count():
-            codes_N = np.where(values.is_null().to_numpy(), MISSING, codes_N)
+            ).to_numpy()
+        else:
+            codes_N = self._lookup(values.fill_null(0).to_numpy())
+        if values.null_count():  # also what is no whole number and thus cannot be known
+            absent = np.where(is_missing(column), MISSING, UNKNOWN)
+            codes_N = np.where(values.is_null().to_numpy(), absent, codes_N)
         return codes_N.astype(np.int32, copy=False)
 
     def decode(self, codes: Int32[np.ndarray, " N"]) -> list[int | str | None]:
@@ -98,21 +98,25 @@ def value_kind(values: pl.Series) -> Literal["int", "text"]:
     dtype = values.dtype
     if dtype.is_integer() or dtype == pl.Boolean:
         return "int"
-    if dtype.is_float():
-        whole = values.drop_nulls().drop_nans()
-        return "int" if bool((whole == whole.round()).all()) else "text"
+    if dtype.is_float() or dtype.is_decimal():
+        return "int" if _whole(values).null_count() == is_missing(values).sum() else "text"
     return "text"
 
 
 def canonical(column: pl.Series, kind: Literal["int", "text"]) -> pl.Series:
     """Return values in the form in which they are compared; what does not fit becomes null."""
-    if kind == "text":
-        if column.dtype.is_float():
-            column = column.fill_nan(None)
-        return column.cast(pl.String)
-    if column.dtype == pl.String:
-        column = column.str.strip_suffix(".0")
-    return column.cast(pl.Int64, strict=False)
+    dtype = column.dtype
+    if kind == "int":
+        return _whole(column)
+    if dtype.is_float() or dtype.is_decimal():
+        column = column.cast(pl.Float64).fill_nan(None)
+        return _whole(column).cast(pl.String).fill_null(column.cast(pl.String))
+    return column.cast(pl.String)
+
+
+def is_missing(column: pl.Series) -> Bool[np.ndarray, " N"]:
+    """Return which values are null or NaN."""
+    return (column.fill_nan(None) if column.dtype.is_float() else column).is_null().to_numpy()
 
 
 def without(column: pl.Series, missing: tuple[int | float | str, ...]) -> pl.Series:
@@ -123,6 +127,19 @@ def without(column: pl.Series, missing: tuple[int | float | str, ...]) -> pl.Ser
         elif column.dtype.is_numeric():
             hit = column == code
         else:
-            hit = column.cast(pl.Float64, strict=False) == code
+            hit = column.cast(pl.String).cast(pl.Float64, strict=False) == code
         column = column.set(hit.fill_null(value=False), None)
     return column
+
+
+def _whole(column: pl.Series) -> pl.Series:
+    """Return whole numbers as Int64, everything else as null."""
+    dtype = column.dtype
+    if dtype == pl.UInt64:
+        return column.reinterpret(signed=True)  # hashed ids use all 64 bits
+    if dtype.is_float() or dtype.is_decimal():
+        numbers = column.cast(pl.Float64)
+        return numbers.set(numbers != numbers.round(), None).cast(pl.Int64, strict=False)
+    if dtype.is_integer() or dtype == pl.Boolean:
+        return column.cast(pl.Int64, strict=False)
+    return column.cast(pl.String).str.strip_suffix(".0").cast(pl.Int64, strict=False)

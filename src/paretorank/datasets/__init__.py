@@ -4,6 +4,7 @@ from paretorank.datasets.feed import FeedData, simulate_feed
 from paretorank.datasets.feed_config import FeedConfig, FeedRates
 from paretorank.datasets.feed_files import feed_config_toml, write_feed
 from paretorank.datasets.feed_oracle import bayes_auc, oracle_front
+from paretorank.datasets.kuairand import prepare_kuairand
 from paretorank.datasets.mmoe_synthetic import (
     MMoESyntheticConfig,
     MMoESyntheticData,
@@ -19,6 +20,7 @@ __all__ = [
     "bayes_auc",
     "feed_config_toml",
     "oracle_front",
+    "prepare_kuairand",
     "simulate_feed",
     "simulate_mmoe_synthetic",
     "write_feed",

@@ -35,7 +35,7 @@ class NumberInputs(nn.Module):
 
     def forward(self, numeric: Float[Tensor, "B M"]) -> Float[Tensor, "B I"]:
         """Return the inputs: plain numbers, bins, indicators."""
-        numbers = numeric.nan_to_num(nan=0.0)
+        numbers = torch.where(numeric.isnan(), 0.0, numeric)  # infinity stays, and is found
         parts = [numbers if self._all_plain else numbers[:, self.plain]]
         if len(self.source):
             parts.append((numbers[:, self.source] - self.lower).clamp(0.0, 1.0))

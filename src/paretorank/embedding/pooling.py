@@ -12,7 +12,7 @@ from torch import Tensor
 
 def pool(
     vectors: Float[Tensor, "L d"],
-    offsets: Int[Tensor, " B+1"],
+    offsets: Int[Tensor, " starts"],
     pooling: Literal["sum", "mean", "max"],
 ) -> Float[Tensor, "B d"]:
     """Pool the vectors of each row."""

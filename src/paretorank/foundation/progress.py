@@ -1,7 +1,7 @@
 """Progress as events; the edge decides how to draw them."""
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -15,6 +15,7 @@ class Progress:
     facts: dict[str, float | str] = field(default_factory=dict)
 
 
+@runtime_checkable
 class Listener(Protocol):
     """Whoever wants to know how far a stage has come."""
 

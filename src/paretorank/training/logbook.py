@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from paretorank.foundation.files import finite
 
@@ -20,7 +20,7 @@ class Logbook:
 
             self._writer = Writer(str(folder / "tensorboard"))
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Logbook":
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -29,9 +29,9 @@ class Optimizers:
         for optimizer in self.by_name.values():
             optimizer.zero_grad(set_to_none=True)
 
-    def step(self, clip_norm: float | None) -> None:
-        """Shorten the dense gradient if it is too long, then step everything."""
-        if clip_norm is not None:
+    def step(self, clip_norm: float) -> None:
+        """Shorten the dense gradient if it is too long (0: never), then step everything."""
+        if clip_norm > 0:
             nn.utils.clip_grad_norm_(self.clipped, clip_norm)
         for optimizer in self.by_name.values():
             optimizer.step()
@@ -62,12 +62,11 @@ def build_optimizers(
 ) -> Optimizers:
     """Group the parameters of model and balancer."""
     tables = {id(p) for p in (*model.embedding_parameters(), *model.wide_parameters())}
-    dense = [p for p in model.parameters() if id(p) not in tables]
-    matrices = [p for p in dense if p.dim() > 1]
-    vectors = [p for p in dense if p.dim() <= 1]
+    dense = {name: p for name, p in model.named_parameters() if id(p) not in tables}
+    decayed = {name for name, p in dense.items() if p.dim() > 1 and "bias" not in name}
     groups = [
-        {"params": matrices, "weight_decay": config.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
+        {"params": [dense[n] for n in dense if n in decayed], "weight_decay": config.weight_decay},
+        {"params": [dense[n] for n in dense if n not in decayed], "weight_decay": 0.0},
     ]
     by_name: dict[str, torch.optim.Optimizer] = {
         "dense": torch.optim.AdamW(
@@ -84,4 +83,4 @@ def build_optimizers(
     for optimizer in by_name.values():
         for group in optimizer.param_groups:
             group["full_lr"] = group["lr"]
-    return Optimizers(by_name, tuple(dense))
+    return Optimizers(by_name, tuple(dense.values()))

@@ -77,8 +77,8 @@ class RowAdam(torch.optim.Optimizer):
         mean = state["exp_avg"][rows].lerp_(grad, 1 - beta1)
         square = state["exp_avg_sq"][rows].mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
         state["exp_avg"][rows], state["exp_avg_sq"][rows] = mean, square
-        rate = group["lr"] * math.sqrt(1 - beta2**step) / (1 - beta1**step)
-        weight.index_add_(0, rows, mean / (square.sqrt() + group["eps"]), alpha=-rate)
+        rate, root = group["lr"] / (1 - beta1**step), math.sqrt(1 - beta2**step)
+        weight.index_add_(0, rows, mean / (square.sqrt() / root + group["eps"]), alpha=-rate)
 
 
 def summed_rows(weight: nn.Parameter) -> tuple[Int[Tensor, " U"], Float[Tensor, "U d"]]:

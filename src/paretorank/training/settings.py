@@ -44,14 +44,14 @@ class TrainingConfig(Section):
     that a batch touches."""
     embedding_learning_rate: PositiveFloat = 1e-3
     """Of the embedding tables."""
-    wide_learning_rate: PositiveFloat = 1e-2
+    wide_learning_rate: PositiveFloat = 3e-3
     """Of the wide part's table."""
     balancer_learning_rate: PositiveFloat = 1e-2
     """Of the balancer's own parameters, if it has any."""
     weight_decay: NonNegativeFloat = 0.0
     """Decoupled decay of the dense weight matrices; never of biases, tables or balancers."""
-    clip_norm: PositiveFloat | None = 10.0
-    """Longest dense gradient; longer ones are shortened."""
+    clip_norm: NonNegativeFloat = 10.0
+    """Longest dense gradient; longer ones are shortened; 0 leaves every length alone."""
     schedule: ScheduleConfig = ScheduleConfig()
     """Warm-up and decay of all learning rates but the balancer's."""
     loader: LoaderConfig = LoaderConfig()

@@ -50,8 +50,9 @@ def backward_step(
     logits = model(batch)
     losses = model.heads.task_losses(logits, batch.labels, batch.observed, batch.weight)
     present = (batch.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
-    if not bool(losses.detach()[present].isfinite().all()):
-        raise _not_finite(model, batch, logits.detach(), losses.detach(), place)
+    seen = torch.where(present, losses.detach(), 0.0)
+    if not bool(seen.isfinite().all()):
+        raise _not_finite(model, batch, logits.detach(), seen, place)
     leaf = losses.detach().requires_grad_()
     total = balancer(leaf)
     if total.requires_grad:

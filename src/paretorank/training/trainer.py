@@ -15,6 +15,7 @@ from paretorank.balancing import LossBalancer
 from paretorank.data.batch import Batch
 from paretorank.data.loader import Loader
 from paretorank.evaluation import EvaluationResult, Monitor
+from paretorank.foundation.errors import RunError
 from paretorank.foundation.progress import Listener, Progress, silent
 from paretorank.foundation.seeds import derive_seed
 from paretorank.model import MultiTaskRanker
@@ -107,13 +108,23 @@ class Trainer:
         )
 
     def resume(self) -> None:
-        """Take up the state of the last checkpoint, if there is one."""
+        """Take up the state of the last checkpoint, if there is one.
+
+        Raises:
+            RunError: the checkpoint belongs to another model or balancer.
+        """
         path = self.checkpoints / LAST
         if not path.exists():
             return
         checkpoint = load_checkpoint(path)
-        self.model.load_state_dict(checkpoint.part("model"))
-        self.balancer.load_state_dict(checkpoint.part("balancer"))
+        try:
+            self.model.load_state_dict(checkpoint.part("model"))
+            self.balancer.load_state_dict(checkpoint.part("balancer"))
+        except RuntimeError as error:
+            raise RunError(
+                f"{path} does not fit this configuration: {str(error)[:200]}",
+                hint="Resume with the run's own config.toml; only [training] may differ.",
+            ) from None
         self.optimizers.load_state(checkpoint.part("optimizer"))
         self.position = Position(**checkpoint.facts["position"])
         self.monitor.restore(self.position.monitor)
@@ -173,9 +184,11 @@ class Trainer:
         position = self.position
         score = self.monitor.score(result)
         position.monitor = self.monitor.state()
-        is_best = score > position.best_score or not (self.checkpoints / BEST).exists()
+        is_best = score > position.best_score or not position.best_step
         if is_best:
-            position.best_score, position.best_step, position.n_worse = score, done, 0
+            # Any number beats an undefined score.
+            position.best_score = -math.inf if math.isnan(score) else score
+            position.best_step, position.n_worse = done, 0
             tensors = prefixed("model", self.model.state_dict())
             facts = {"step": done, "score": score}
             save_checkpoint(self.checkpoints / BEST, Checkpoint(tensors, facts))

@@ -100,7 +100,9 @@ def _train(name: str, config: RunConfig, folder: RunFolder, prepared: Prepared) 
 
 
 def _flat(result: EvaluationResult) -> dict[str, float]:
-    rows = result.table.drop_nans("value").iter_rows(named=True)
+    """Return the metrics in each task's own sample space, which comes first in the table."""
+    own = result.table.unique(["task", "metric"], keep="first", maintain_order=True)
+    rows = own.drop_nans("value").iter_rows(named=True)
     return {f"{row['task']}.{row['metric']}": row["value"] for row in rows}
 
 

@@ -86,10 +86,11 @@ def evaluate_frame(
     scores = score_batches(model, batches_of(encoded()))
     if not len(scores):
         raise DataError(f"The {split} split has no row.", hint="Look at data.split.")
+    columns = [encoder.layout.task_names.index(name) for name in model.task_names]
     scored = ScoredRows(
         tuple(config.label_specs()),
         scores,
-        np.concatenate([part.labels for part in parts]),
+        np.concatenate([part.labels for part in parts])[:, columns],
         np.concatenate([part.weight for part in parts]) if config.data.weight else None,
         np.concatenate([part.user for part in parts]) if config.data.keys.user else None,
     )

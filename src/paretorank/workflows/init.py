@@ -50,14 +50,15 @@ def _join(text: str, out: Path) -> JoinConfig:
 
 def _added(
     log: pl.LazyFrame, read: Sequence[JoinConfig], written: Sequence[JoinConfig]
-) -> dict[str, dict[str, pl.DataType]]:
+) -> dict[str, pl.LazyFrame]:
     """Return the columns that each side table adds, under the name it is written with."""
     have = set(log.collect_schema().names())
     added = {}
     for here, there in zip(read, written, strict=True):
-        schema = open_table(here.table, Path()).collect_schema()
-        added[there.table] = {name: kind for name, kind in schema.items() if name not in have}
-        have |= set(schema)
+        table = open_table(here.table, Path())
+        names = table.collect_schema().names()
+        added[there.table] = table.select(name for name in names if name not in have)
+        have |= set(names)
     return added
 
 

@@ -2,9 +2,10 @@
 
 import shutil
 import tempfile
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import polars as pl
 
@@ -45,10 +46,9 @@ class Ranker:
         self.report: FitReport | None = None
         self._fitted: tuple[MultiTaskRanker, Encoder] | None = None
         self._folder: RunFolder | None = None
-        self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     @classmethod
-    def from_config(cls, config: str | Path | RunConfig, overrides: Sequence[str] = ()) -> Self:
+    def from_config(cls, config: str | Path | RunConfig, overrides: Sequence[str] = ()) -> "Ranker":
         """Build an unfitted ranker from a TOML file (with "a.b=1" overrides) or a RunConfig."""
         if isinstance(config, RunConfig):
             return cls(config)
@@ -71,7 +71,7 @@ class Ranker:
         *,
         folder: str | Path | None = None,
         listener: Listener = silent,
-    ) -> Self:
+    ) -> "Ranker":
         """Fit on rows; returns itself.
 
         Args:
@@ -80,8 +80,8 @@ class Ranker:
             folder: where the run is kept; a temporary folder where absent.
             listener: is told how far the work has come.
         """
-        self._scratch = tempfile.TemporaryDirectory(prefix="paretorank-")
-        scratch = Path(self._scratch.name)
+        scratch = Path(tempfile.mkdtemp(prefix="paretorank-"))
+        weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
         self._folder = RunFolder(Path(folder) if folder is not None else scratch / "run")
         if train is None:
             prepared = prepare(self.config, scratch / "prepared", listener=listener)
@@ -111,7 +111,7 @@ class Ranker:
         shutil.copytree(self._folder.path, folder, dirs_exist_ok=True)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
+    def load(cls, folder: str | Path) -> "Ranker":
         """Load what `save` or `paretorank train` wrote."""
         run = RunFolder(Path(folder))
         model, encoder, config = load_model(run)

@@ -52,7 +52,6 @@ def train_run(
             "No row is left for validation, so nobody could tell which weights are the best.",
             hint="Give data.split a valid_fraction above 0, or name the `valid` values.",
         )
-    folder.begin(config, train.layout, prepared.encoder_folder)
     model, balancer = build(config, train)
     with Logbook(folder.path, tensorboard=config.training.tensorboard) as logbook:
         trainer = Trainer(
@@ -67,6 +66,7 @@ def train_run(
         )
         if resume:
             trainer.resume()
+        folder.begin(config, train.layout, prepared.encoder_folder)
         loader = Loader(train, batch_size=config.training.batch_size, config=config.training.loader)
         report = trainer.fit(loader, lambda: evaluate_split(model, valid, config, n_resamples=0))
         result = _evaluate_and_keep(model, prepared, config, folder, listener)

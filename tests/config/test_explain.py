@@ -1,0 +1,92 @@
+import pytest
+from typer import Typer
+from typer.testing import CliRunner
+
+from paretorank.cli.explain import explain
+from paretorank.config import RunConfig
+from paretorank.config.explain import explain_key, json_schema
+from paretorank.foundation.errors import ConfigError
+
+app = Typer()
+app.command()(explain)
+
+
+def test_a_number_says_its_type_default_and_bound() -> None:
+    (found,) = explain_key("data.split.test_fraction")
+    assert (found.type, found.default) == ("number >= 0, < 1", "0.1")
+    assert found.meaning == "Share of the rows (users, requests) for the test."
+
+
+def test_a_closed_set_lists_what_is_allowed() -> None:
+    (found,) = explain_key("features.numeric.encoding")
+    assert '"piecewise_linear"' in found.type
+    assert found.default == '"quantile"'
+    assert found.section.startswith('kind = "numeric"')
+
+
+def test_a_union_lists_its_kinds() -> None:
+    (found,) = explain_key("balancer")
+    assert {"equal", "static", "uncertainty"} <= {choice.name for choice in found.choices}
+    assert all(choice.meaning for choice in found.choices)
+
+
+def test_a_section_lists_its_keys() -> None:
+    (found,) = explain_key("training.early_stopping")
+    assert [entry.name for entry in found.keys] == ["monitor", "patience"]
+
+
+def test_an_algorithm_cites_its_source() -> None:
+    (found,) = explain_key("model.architecture.mmoe")
+    assert "KDD 2018" in found.source
+
+
+def test_a_key_inside_a_chosen_kind_is_found() -> None:
+    (found,) = explain_key("model.architecture.mmoe.n_experts")
+    assert found.type == "integer > 0"
+
+
+def test_names_that_the_user_chose_may_stand_in_the_key() -> None:
+    assert explain_key("tasks.click.label")[0].meaning == explain_key("tasks.label")[0].meaning
+    assert explain_key("data.joins[0].on")[0].meaning.startswith("Key columns")
+
+
+def test_a_key_of_several_kinds_is_explained_for_each_meaning() -> None:
+    found = explain_key("features.duration.min_count")
+    assert len(found) == 2
+    assert len(explain_key("tasks.click.label")) == 1
+
+
+def test_without_a_key_the_sections_are_listed() -> None:
+    (found,) = explain_key()
+    assert [entry.name for entry in found.keys] == list(RunConfig.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("key", "hint"), [("data.splitt", "split"), ("balancer.uncertanty", "uncertainty")]
+)
+def test_an_unknown_key_is_refused_with_a_suggestion(key: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        explain_key(key)
+    assert hint in caught.value.hint
+
+
+def test_every_key_of_the_configuration_has_a_meaning() -> None:
+    def walk(key: str) -> None:
+        for found in explain_key(key):
+            for entry in found.keys:
+                assert entry.meaning or entry.name == "kind", f"{key}.{entry.name}"
+                walk(f"{key}.{entry.name}".lstrip("."))
+            for choice in found.choices:
+                walk(f"{key}.{choice.name}")
+
+    walk("")
+
+
+def test_the_schema_names_the_sections() -> None:
+    assert set(json_schema()["properties"]) == set(RunConfig.model_fields)
+
+
+def test_the_command_prints_text_and_json() -> None:
+    assert "integer > 0" in CliRunner().invoke(app, ["training.epochs"]).stdout
+    assert '"default": "2"' in CliRunner().invoke(app, ["training.epochs", "--json"]).stdout
+    assert '"properties"' in CliRunner().invoke(app, ["--schema"]).stdout

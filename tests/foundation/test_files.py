@@ -1,0 +1,77 @@
+"""Files that are either whole or absent."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from paretorank.foundation.errors import RunError
+from paretorank.foundation.files import (
+    atomic_path,
+    file_digest,
+    finite,
+    read_json,
+    text_digest,
+    write_json,
+    write_text,
+)
+
+
+def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "result.txt"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError, match="power"), atomic_path(path) as temporary:
+        temporary.write_text("half of the n")
+        raise RuntimeError("power")
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["result.txt"]
+
+
+def test_a_failed_first_write_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError), atomic_path(tmp_path / "new") as temporary:
+        temporary.write_text("x")
+        raise RuntimeError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_new_file_appears_only_at_the_end_and_folders_are_made(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "file"
+    with atomic_path(path) as temporary:
+        temporary.write_text("whole")
+        assert not path.exists()
+    assert path.read_text() == "whole"
+
+
+def test_nan_and_infinity_become_null_at_every_depth(tmp_path: Path) -> None:
+    value = {"a": float("nan"), "b": [1.5, float("inf"), (float("-inf"), 2)], "c": "x", "d": True}
+    assert finite(value) == {"a": None, "b": [1.5, None, [None, 2]], "c": "x", "d": True}
+    write_json(tmp_path / "x.json", value)
+    text = (tmp_path / "x.json").read_text()
+    assert "NaN" not in text
+    assert "Infinity" not in text
+    assert json.loads(text) == read_json(tmp_path / "x.json") == finite(value)
+
+
+def test_digests_are_of_the_bytes_and_the_same_for_ever(tmp_path: Path) -> None:
+    assert text_digest("abc") == "cf4ab791c62b8d2b2109c90275287816"
+    (tmp_path / "x").write_bytes(b"abc")
+    assert file_digest(tmp_path / "x") == text_digest("abc")
+
+
+def test_a_file_longer_than_one_chunk_is_read_whole(tmp_path: Path) -> None:
+    text = "a" * (2 << 20)
+    (tmp_path / "x").write_text(text)
+    assert file_digest(tmp_path / "x") == text_digest(text)
+    (tmp_path / "x").write_text(text + "b")
+    assert file_digest(tmp_path / "x") != text_digest(text)
+
+
+def test_missing_and_broken_json_are_named(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"nothing\.json does not exist"):
+        read_json(tmp_path / "nothing.json")
+    (tmp_path / "broken.json").write_text('{"a": ')
+    with pytest.raises(RunError, match=r"broken\.json is not readable JSON"):
+        read_json(tmp_path / "broken.json")
+    (tmp_path / "binary.json").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(RunError, match=r"binary\.json is not readable JSON"):
+        read_json(tmp_path / "binary.json")

@@ -1,0 +1,56 @@
+"""The log of a run."""
+
+import json
+import math
+from pathlib import Path
+
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from paretorank.training import Logbook
+
+FACTS = {"loss": {"click": 0.5, "like": math.nan}, "score": 1, "is_best": True}
+
+
+def lines_of(folder: Path) -> list[object]:
+    return [json.loads(line) for line in (folder / "log.jsonl").read_text().splitlines()]
+
+
+def test_every_event_is_one_line_of_json_in_which_nan_is_null(tmp_path: Path) -> None:
+    with Logbook(tmp_path / "run", tensorboard=False) as logbook:
+        logbook.record("train", 3, FACTS)
+        logbook.record("validate", 4, {"note": "größer"})
+    assert lines_of(tmp_path / "run") == [
+        {
+            "event": "train",
+            "step": 3,
+            "loss": {"click": 0.5, "like": None},
+            "score": 1,
+            "is_best": True,
+        },
+        {"event": "validate", "step": 4, "note": "größer"},
+    ]
+    assert not (tmp_path / "run" / "tensorboard").exists()
+
+
+def test_a_line_is_readable_while_the_run_goes_on(tmp_path: Path) -> None:
+    with Logbook(tmp_path, tensorboard=False) as logbook:
+        logbook.record("train", 1, {})
+        assert lines_of(tmp_path) == [{"event": "train", "step": 1}]
+
+
+def test_a_second_logbook_appends(tmp_path: Path) -> None:
+    for step in (1, 2):
+        with Logbook(tmp_path, tensorboard=False) as logbook:
+            logbook.record("train", step, {})
+    assert len(lines_of(tmp_path)) == 2
+
+
+def test_tensorboard_gets_the_same_numbers_named_by_their_path(tmp_path: Path) -> None:
+    with Logbook(tmp_path, tensorboard=True) as logbook:
+        logbook.record("train", 3, {"loss": {"click": 0.5}, "score": 1, "is_best": True})
+        logbook.record("train", 6, {"loss": {"click": 0.25}})
+    events = EventAccumulator(str(tmp_path / "tensorboard")).Reload()
+    assert sorted(events.Tags()["tensors"] + events.Tags()["scalars"]) == [
+        "train/loss/click",
+        "train/score",
+    ]
