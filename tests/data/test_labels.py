@@ -105,7 +105,7 @@ def test_values_of_another_kind_are_refused_with_task_and_column(
     kind: str, good: list[float | None], bad: list[float], rule: str
 ) -> None:
     label = LabelSpec.model_validate({"name": "task_a", "column": "column_b", "kind": kind})
-    _refuse(pl.DataFrame({"column_b": good}), label)
+    _refuse(pl.DataFrame({"column_b": good}, schema={"column_b": pl.Float64}), label)
     for value in bad:
         frame = pl.DataFrame({"column_b": [*good, value, value]}, schema={"column_b": pl.Float64})
         with pytest.raises(DataError, match=r"tasks\.task_a: 2 rows .*'column_b'") as caught:

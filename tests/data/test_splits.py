@@ -19,7 +19,8 @@ def _split(
     config = SplitConfig.model_validate({"seed": seed, **split})
     data = DataConfig(log="unused.parquet", keys=keys, split=config)
     lazy = frame.lazy().with_row_index(ROW_COLUMN)
-    return lazy.select(split_expression(data, lazy)).collect().to_series().to_numpy()
+    found = lazy.with_columns(split_expression(data, lazy).alias("split")).collect()
+    return found["split"].to_numpy()
 
 
 def _log(n_rows: int = 2000, seed: int = 0) -> pl.DataFrame:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from paretorank.data.fit import Fitted, FitPlan, fit_encoder
+from paretorank.data.fit import FitPlan, Fitted, fit_encoder
 from paretorank.data.statistics import (
     N_FOLDS,
     Overall,

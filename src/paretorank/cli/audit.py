@@ -5,7 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
-from paretorank.cli.console import echo, echo_json, echo_table
+from paretorank.cli.console import echo, echo_item, echo_json
 
 GATE_FAILED = 3
 
@@ -27,11 +27,9 @@ def audit(
     if as_json:
         echo_json(report.as_dict())
     else:
-        rows = [
-            [found.severity, found.check, found.place, found.problem, found.remedy]
-            for found in report.findings
-        ]
-        echo_table("", ["severity", "check", "where", "what", "remedy"], rows)
+        for found in report.findings:
+            heading = f"{found.severity}: {found.check}, {found.place}"
+            echo_item(heading, [found.problem, f"-> {found.remedy}"], is_bad=found.severity == "serious")
         echo(", ".join(f"{n} {severity}" for severity, n in report.counts().items()))
     if report.is_serious:
         raise Exit(GATE_FAILED)

@@ -10,6 +10,7 @@ from typing import Any
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import (
     BarColumn,
     MofNCompleteColumn,
@@ -20,6 +21,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.table import Table
+from rich.text import Text
 
 from paretorank.foundation import progress as events
 from paretorank.foundation.errors import ParetorankError
@@ -58,6 +60,14 @@ def echo_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]])
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     out.print(table)
+
+
+def echo_item(heading: str, lines: Sequence[str], *, is_bad: bool = False) -> None:
+    """Print a heading and, indented below it, some lines of text."""
+    out.print(heading, style="bold red" if is_bad else "bold", markup=False)
+    for line in lines:
+        out.print(Padding(Text(line), (0, 0, 0, 4)))
+    out.print()
 
 
 def report_error(error: ParetorankError) -> None:

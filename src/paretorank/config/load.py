@@ -100,7 +100,8 @@ def _apply(content: dict[str, Any], override: str) -> None:
 
 
 def _explain(errors: Sequence[ErrorDetails], path: Path, content: Mapping[str, Any]) -> ConfigError:
-    first = errors[0]
+    unknown = [error for error in errors if error["type"] == "extra_forbidden"]
+    first = (unknown or errors)[0]  # a misspelt key explains why another one is missing
     place = _place(first["loc"], content, is_absent=first["type"] == "missing")
     others = f" ({len(errors) - 1} more)" if len(errors) > 1 else ""
     match first["type"]:

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from paretorank.audit.audit import audit_data
+from paretorank.audit.finding import SEVERITIES, Finding
 from paretorank.config import load_config
-from paretorank.data.audit import audit_data
-from paretorank.data.audit_finding import SEVERITIES, Finding
 
 
 @dataclass(frozen=True)

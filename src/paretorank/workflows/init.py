@@ -6,10 +6,10 @@ from pathlib import Path
 
 import polars as pl
 
-from paretorank.data.propose import Proposal, propose
 from paretorank.data.source import join_tables, open_table
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.files import write_text
+from paretorank.proposal.propose import Proposal, propose
 from paretorank.schema import JoinConfig
 
 

@@ -3,11 +3,11 @@
 import numpy as np
 import polars as pl
 
-from paretorank.data.audit_finding import Audited, Finding
-from paretorank.data.audit_leakage import purity
-from paretorank.data.audit_measure import numbers, rank_correlation
-from paretorank.data.profile import ColumnProfile, kind_of
-from paretorank.data.profile_names import is_feedback, is_outcome, is_rating
+from paretorank.audit.finding import Audited, Finding
+from paretorank.audit.leakage import purity
+from paretorank.audit.measure import numbers, rank_correlation
+from paretorank.profiling.names import is_feedback, is_outcome, is_rating
+from paretorank.profiling.profile import ColumnProfile, kind_of
 from paretorank.schema import LabelSpec
 
 _SAME_ORDER = 0.999

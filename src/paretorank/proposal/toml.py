@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from paretorank.data.propose_tasks import ProposedTask
+from paretorank.proposal.tasks import ProposedTask
 from paretorank.schema import FeatureConfig, JoinConfig, SplitConfig, StatisticConfig
 from paretorank.schema.dataset import KeysConfig
 

@@ -5,9 +5,10 @@ from dataclasses import dataclass, field, replace
 
 import polars as pl
 
-from paretorank.data.audit_finding import describing_key
-from paretorank.data.profile import ColumnProfile, TableProfile
-from paretorank.data.profile_names import (
+from paretorank.audit.finding import describing_key
+from paretorank.data.source import collect
+from paretorank.profiling.moments import is_moment
+from paretorank.profiling.names import (
     is_code,
     is_duration,
     is_feedback,
@@ -17,8 +18,7 @@ from paretorank.data.profile_names import (
     task_name,
     words_of,
 )
-from paretorank.data.propose_keys import is_moment
-from paretorank.data.source import collect
+from paretorank.profiling.profile import ColumnProfile, TableProfile
 from paretorank.schema import KeysConfig, LabelKind
 
 _MOSTLY_ZERO = 0.95

@@ -4,8 +4,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from paretorank.data.audit import audit_data
-from paretorank.data.audit_finding import Finding
+from paretorank.audit.audit import audit_data
+from paretorank.audit.finding import Finding
 from paretorank.foundation.errors import DataError
 from paretorank.schema import (
     CategoricalFeature,

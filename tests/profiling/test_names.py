@@ -1,6 +1,6 @@
 import pytest
 
-from paretorank.data import profile_names as names
+from paretorank.profiling import names
 
 
 @pytest.mark.parametrize("name", ["is_click", "isLiked", "long_view", "conversion", "add_to_cart"])

@@ -3,7 +3,7 @@ import polars as pl
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from paretorank.data.audit_measure import auc, signal, signal_auc, signal_correlation
+from paretorank.audit.measure import auc, signal, signal_auc, signal_correlation
 
 ALL = np.ones(4_000, dtype=bool)
 

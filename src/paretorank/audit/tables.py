@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from paretorank.data.audit_finding import SPLIT_COLUMN, Audited, Finding
-from paretorank.data.audit_measure import numbers, rank_correlation
-from paretorank.data.profile import kind_of
-from paretorank.data.profile_names import is_aggregate, is_time
+from paretorank.audit.finding import SPLIT_COLUMN, Audited, Finding
+from paretorank.audit.measure import numbers, rank_correlation
 from paretorank.data.source import collect, open_table, table_files
 from paretorank.data.splits import Split
 from paretorank.foundation.errors import DataError
+from paretorank.profiling.names import is_aggregate, is_time
+from paretorank.profiling.profile import kind_of
 
 _ENDINGS = (".parquet", ".pq", ".csv", ".tsv", ".arrow", ".feather", ".ipc")
 _MOST_FILES = 50

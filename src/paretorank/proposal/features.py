@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from paretorank.data.profile import ColumnProfile
-from paretorank.data.profile_names import (
+from paretorank.profiling.moments import is_moment
+from paretorank.profiling.names import (
     is_aggregate,
     is_clock,
     is_code,
@@ -17,7 +17,7 @@ from paretorank.data.profile_names import (
     rank_as,
     words_of,
 )
-from paretorank.data.propose_keys import is_moment
+from paretorank.profiling.profile import ColumnProfile
 from paretorank.schema import (
     CategoricalFeature,
     FeatureConfig,

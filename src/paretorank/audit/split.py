@@ -2,7 +2,7 @@
 
 import polars as pl
 
-from paretorank.data.audit_finding import SPLIT_COLUMN, Audited, Finding
+from paretorank.audit.finding import SPLIT_COLUMN, Audited, Finding
 from paretorank.data.labels import label_expressions
 from paretorank.data.source import collect
 from paretorank.data.splits import SPLITS, Split

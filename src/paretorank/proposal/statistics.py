@@ -5,11 +5,11 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
-from paretorank.data.audit_finding import describing_key
-from paretorank.data.audit_measure import numbers
-from paretorank.data.profile import TableProfile
-from paretorank.data.profile_names import is_code, words_of
-from paretorank.data.propose_tasks import ProposedTask
+from paretorank.audit.finding import describing_key
+from paretorank.audit.measure import numbers
+from paretorank.profiling.names import is_code, words_of
+from paretorank.profiling.profile import TableProfile
+from paretorank.proposal.tasks import ProposedTask
 from paretorank.schema import CategoricalFeature, FeatureConfig, KeysConfig, StatisticConfig
 
 _AUTHORS = frozenset(

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 import numpy as np
 import polars as pl
 
-from paretorank.data.propose import Proposal, propose
+from paretorank.proposal.propose import Proposal, propose
 from paretorank.schema import (
     CategoricalFeature,
     HistoryFeature,

@@ -7,7 +7,7 @@ from typing import Literal
 
 import polars as pl
 
-from paretorank.data.profile import TableProfile
+from paretorank.profiling.profile import TableProfile
 from paretorank.schema import DataConfig, FeatureConfig, LabelSpec
 
 Severity = Literal["serious", "warning", "note"]

@@ -3,18 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from paretorank.data.audit_columns import check_columns
-from paretorank.data.audit_finding import SPLIT_COLUMN, Audited, Finding, worst_first
-from paretorank.data.audit_labels import check_labels
-from paretorank.data.audit_leakage import check_leakage
-from paretorank.data.audit_outcomes import check_outcomes
-from paretorank.data.audit_rows import check_rows
-from paretorank.data.audit_split import check_split
-from paretorank.data.audit_tables import check_tables
+from paretorank.audit.columns import check_columns
+from paretorank.audit.finding import SPLIT_COLUMN, Audited, Finding, worst_first
+from paretorank.audit.labels import check_labels
+from paretorank.audit.leakage import check_leakage
+from paretorank.audit.outcomes import check_outcomes
+from paretorank.audit.rows import check_rows
+from paretorank.audit.split import check_split
+from paretorank.audit.tables import check_tables
 from paretorank.data.labels import label_columns
-from paretorank.data.profile import held_if_small, profile, sample_rows
 from paretorank.data.source import open_log, open_table, require_columns
 from paretorank.data.splits import ROW_COLUMN, split_expression
+from paretorank.profiling.profile import held_if_small, profile, sample_rows
 from paretorank.schema import DataConfig, FeatureConfig, HistoryFeature, LabelSpec
 
 CHECKS: tuple[Callable[[Audited], list[Finding]], ...] = (

@@ -15,7 +15,7 @@ import polars as pl
 from jaxtyping import Float, Int64
 from scipy.stats import rankdata
 
-from paretorank.data.profile import kind_of
+from paretorank.profiling.profile import kind_of
 
 N_FOLDS = 5
 _N_BINS = 64

@@ -3,10 +3,10 @@
 import numpy as np
 import polars as pl
 
-from paretorank.data.audit_finding import Audited, Finding
+from paretorank.audit.finding import Audited, Finding
 from paretorank.data.labels import label_expressions, violation_expressions
-from paretorank.data.propose_keys import EPOCHS, time_unit
 from paretorank.data.source import collect
+from paretorank.profiling.moments import EPOCHS, time_unit
 from paretorank.schema import LabelSpec
 
 _DRIFT = 1.5

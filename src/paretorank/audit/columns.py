@@ -2,10 +2,10 @@
 
 import polars as pl
 
-from paretorank.data.audit_finding import Audited, Finding
-from paretorank.data.profile import ColumnProfile
-from paretorank.data.profile_names import is_magnitude, is_outcome
+from paretorank.audit.finding import Audited, Finding
 from paretorank.data.source import collect
+from paretorank.profiling.names import is_magnitude, is_outcome
+from paretorank.profiling.profile import ColumnProfile
 from paretorank.schema import CategoricalFeature, NumericFeature
 
 _NAMES_SHOWN = 8

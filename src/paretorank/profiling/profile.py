@@ -5,8 +5,8 @@ from typing import Any, Literal
 
 import polars as pl
 
-from paretorank.data.profile_names import is_plural
 from paretorank.data.source import collect
+from paretorank.profiling.names import is_plural
 
 ColumnKind = Literal["integer", "float", "boolean", "text", "time", "list", "other"]
 Value = int | float | str | bool

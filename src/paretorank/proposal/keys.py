@@ -2,14 +2,11 @@
 
 from dataclasses import dataclass
 
-from paretorank.data.profile import ColumnProfile, TableProfile
-from paretorank.data.profile_names import is_clock, is_time, rank_as, words_of
+from paretorank.profiling.moments import time_unit
+from paretorank.profiling.names import is_clock, is_time, rank_as
+from paretorank.profiling.profile import ColumnProfile, TableProfile
 from paretorank.schema import KeysConfig
 
-EPOCHS = {"seconds": 1.0, "milliseconds": 1e3, "microseconds": 1e6, "nanoseconds": 1e9}
-"""Units of numbers that count from 1970, and how many of them a second has."""
-_FIRST_EPOCH, _LAST_EPOCH = 6.3e8, 2.6e9
-_FIRST_DATE, _LAST_DATE = 19_900_101, 20_991_231
 _MIN_ROWS_PER_REQUEST = 1.2
 
 
@@ -52,48 +49,6 @@ def find_time(table: TableProfile) -> ColumnProfile | None:
     return min(candidates, key=lambda c: c[:3])[3] if candidates else None
 
 
-def time_unit(column: ColumnProfile) -> str | None:
-    """Return what the numbers of a time column count, or None if it can be no time."""
-    if column.kind == "time":
-        return "a date-time" if "Datetime" in column.dtype else "a date"
-    if not column.is_number or column.minimum is None or column.minimum < 0:
-        return None
-    for unit, factor in EPOCHS.items():
-        if column.minimum >= _FIRST_EPOCH * factor and column.maximum <= _LAST_EPOCH * factor:
-            return f"{unit} since 1970"
-    if is_calendar_number(column):
-        return "a date as a number"
-    words = words_of(column.name)
-    plain = words in (("time",), ("day",), ("date",), ("timestamp",), ("ts",), ("step",))
-    return "steps" if plain and column.is_whole else None
-
-
-def is_calendar_number(column: ColumnProfile) -> bool:
-    """Return whether the numbers look like 20240131."""
-    return (
-        column.is_number
-        and column.is_whole
-        and column.minimum is not None
-        and column.minimum >= _FIRST_DATE
-        and column.maximum <= _LAST_DATE
-        and all(_is_calendar_day(int(value)) for value, _ in column.top)
-    )
-
-
-def is_moment(column: ColumnProfile) -> bool:
-    """Return whether the column holds moments or dates, whosever they are."""
-    if column.kind == "time" or column.is_date_text or is_calendar_number(column):
-        return True
-    unit = time_unit(column)
-    return unit is not None and unit != "steps" and is_time_like_name(column.name)
-
-
-def is_time_like_name(name: str) -> bool:
-    """Return whether a word of the name speaks of time at all."""
-    times = {"time", "timestamp", "ts", "date", "datetime", "dt", "at", "epoch", "unixtime", "day"}
-    return bool(set(words_of(name)) & times)
-
-
 def _best_named(table: TableProfile, role: str, taken: set[str]) -> ColumnProfile | None:
     candidates = []
     for column in table.columns:
@@ -111,8 +66,3 @@ def _can_be_key(column: ColumnProfile, role: str) -> bool:
         return False
     per_value = column.filled / column.n_unique
     return role != "request" or per_value >= _MIN_ROWS_PER_REQUEST
-
-
-def _is_calendar_day(value: int) -> bool:
-    month, day = value // 100 % 100, value % 100
-    return 1 <= month <= 12 and 1 <= day <= 31  # noqa: PLR2004 - months and days

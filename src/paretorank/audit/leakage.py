@@ -6,10 +6,10 @@ from dataclasses import dataclass
 import numpy as np
 import polars as pl
 
-from paretorank.data.audit_finding import Audited, Finding
-from paretorank.data.audit_measure import Signal, numbers, signal, signal_auc, signal_correlation
+from paretorank.audit.finding import Audited, Finding
+from paretorank.audit.measure import Signal, numbers, signal, signal_auc, signal_correlation
 from paretorank.data.labels import label_expressions
-from paretorank.data.profile import kind_of, sample_rows
+from paretorank.profiling.profile import kind_of, sample_rows
 from paretorank.schema import (
     CategoricalFeature,
     FeatureConfig,

@@ -1,7 +1,7 @@
 import polars as pl
 import pytest
 
-from paretorank.data.profile import ColumnProfile, profile, sample_rows
+from paretorank.profiling.profile import ColumnProfile, profile, sample_rows
 
 
 def column_of(values: list[object], name: str = "x") -> ColumnProfile:

@@ -5,15 +5,16 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from paretorank.data.audit_finding import describing_key
-from paretorank.data.audit_leakage import find_leaks, purity
-from paretorank.data.audit_tables import added_up_columns
-from paretorank.data.profile import TableProfile, held_if_small, kind_of, profile, sample_rows
-from paretorank.data.propose_features import ProposedFeature, find_feature, history_of
-from paretorank.data.propose_keys import Keys, find_keys
-from paretorank.data.propose_statistics import author_columns, find_statistics
-from paretorank.data.propose_tasks import ProposedTask, ProposedTasks, find_tasks
-from paretorank.data.propose_toml import (
+from paretorank.audit.finding import describing_key
+from paretorank.audit.leakage import find_leaks, purity
+from paretorank.audit.tables import added_up_columns
+from paretorank.data.source import collect
+from paretorank.profiling.profile import TableProfile, held_if_small, kind_of, profile, sample_rows
+from paretorank.proposal.features import ProposedFeature, find_feature, history_of
+from paretorank.proposal.keys import Keys, find_keys
+from paretorank.proposal.statistics import author_columns, find_statistics
+from paretorank.proposal.tasks import ProposedTask, ProposedTasks, find_tasks
+from paretorank.proposal.toml import (
     NO_TASK,
     data_lines,
     head_lines,
@@ -22,7 +23,6 @@ from paretorank.data.propose_toml import (
     section_lines,
     task_lines,
 )
-from paretorank.data.source import collect
 from paretorank.schema import (
     FeatureConfig,
     HistoryFeature,
