@@ -19,8 +19,15 @@ def test_integers_are_hashed_by_splitmix64() -> None:
 
 def test_hashes_of_text_and_null_are_pinned() -> None:
     hashed = stable_hash(pl.Series(["video_1", "", None]))
-    assert hashed.tolist() == [8_442_475_967_229_238_707, 5_323_092_005_331_881_792, 756_517_608_410_894_910]
-    assert stable_hash(pl.Series([1, None]), seed=7).tolist() == [9_648_886_400_068_060_533, 7_084_241_770_554_260_413]
+    assert hashed.tolist() == [
+        8_442_475_967_229_238_707,
+        5_323_092_005_331_881_792,
+        756_517_608_410_894_910,
+    ]
+    assert stable_hash(pl.Series([1, None]), seed=7).tolist() == [
+        9_648_886_400_068_060_533,
+        7_084_241_770_554_260_413,
+    ]
 
 
 @pytest.mark.parametrize(

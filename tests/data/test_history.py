@@ -23,9 +23,7 @@ def _frame(*, text: bool = False, own_type: pl.DataType | None = None) -> pl.Dat
 
 
 def _history() -> FittedHistory:
-    config = HistoryFeature(
-        column="liked", item="video", relative_to="watched", match=("author",)
-    )
+    config = HistoryFeature(column="liked", item="video", relative_to="watched", match=("author",))
     return FittedHistory(config, "liked", (fit_item_values(ITEMS, "video", "author"),))
 
 

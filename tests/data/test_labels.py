@@ -146,7 +146,9 @@ def test_circles_are_refused() -> None:
             _read(frame, *labels)
 
 
-@pytest.mark.parametrize("condition", ["tab", "tab + 1", "1", "tab == 'a'", "name > 1", "-name == 1"])
+@pytest.mark.parametrize(
+    "condition", ["tab", "tab + 1", "1", "tab == 'a'", "name > 1", "-name == 1"]
+)
 def test_conditions_that_are_neither_true_nor_false_are_refused(condition: str) -> None:
     frame = pl.DataFrame({"like": [1], "tab": [1], "name": ["a"]})
     with pytest.raises(ConfigError, match=r"tasks\.like\.observed_when"):

@@ -1,5 +1,7 @@
 """Columns that hold several values per row."""
 
+from itertools import pairwise
+
 import polars as pl
 import pytest
 from hypothesis import given, settings
@@ -10,7 +12,7 @@ from paretorank.data.lists import Lists, read_lists
 
 def _rows(lists: Lists) -> list[list[object]]:
     values, offsets = lists.values.to_list(), lists.offsets.tolist()
-    return [values[a:b] for a, b in zip(offsets, offsets[1:], strict=False)]
+    return [values[a:b] for a, b in pairwise(offsets)]
 
 
 @pytest.mark.parametrize(

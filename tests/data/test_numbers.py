@@ -78,6 +78,11 @@ def test_columns_without_spread_stay_finite(encoding: str, sample: list[float]) 
     assert np.isfinite(_encode(fitted, -1e6, 0, 7, 1e6)).all()
 
 
+@pytest.mark.parametrize("encoding", ENCODINGS)
+def test_missing_stays_missing_in_a_constant_column(encoding: str) -> None:
+    assert np.isnan(_encode(_fit(encoding, np.full(10, 7.0)), np.nan)).all()
+
+
 @pytest.mark.parametrize("encoding", ["standard", "log", "quantile"])
 def test_a_constant_column_becomes_zero(encoding: str) -> None:
     assert _encode(_fit(encoding, np.full(10, 7.0)), 7) == pytest.approx([0.0], abs=1e-6)

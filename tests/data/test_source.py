@@ -109,9 +109,7 @@ def test_a_column_that_changes_its_type_fails_with_a_name(tmp_path: Path) -> Non
         collect(open_table("log", tmp_path))
 
 
-def _join(
-    tmp_path: Path, log: pl.DataFrame, table: pl.DataFrame, **join: object
-) -> pl.DataFrame:
+def _join(tmp_path: Path, log: pl.DataFrame, table: pl.DataFrame, **join: object) -> pl.DataFrame:
     _write(table, tmp_path / "side.parquet")
     config = JoinConfig.model_validate({"table": "side.parquet", **join})
     data = DataConfig(log="unused", joins=(config,))
@@ -187,7 +185,7 @@ def test_a_null_key_fits_no_row(tmp_path: Path) -> None:
     ("join", "problem", "hint"),
     [
         ({"on": "usr"}, r"data\.joins\[0\]\.on: the log has no column 'usr'", "'user'"),
-        ({"on": "tab"}, r"data\.joins\[0\]\.on: side\.parquet has no column 'tab'", "'user'"),
+        ({"on": "tab"}, r"data\.joins\[0\]\.on: side\.parquet has no column 'tab'", "'tab2'"),
         ({"on": "user", "columns": ("agee",)}, "has no column 'agee'", "'age'"),
         ({"on": "user", "columns": ("tab2",)}, "the log has a column 'tab2' already", "rename"),
     ],
@@ -253,9 +251,16 @@ def test_vectors_and_strided_arrays_are_read() -> None:
     assert found["column"].to_list() == [1, 5, 9]
 
 
+def test_arrays_of_objects_may_begin_with_none() -> None:
+    column = np.array([None, "a", np.str_("b")], dtype=object)
+    assert as_frame({"x": column}).collect()["x"].to_list() == [None, "a", "b"]
+
+
 def test_a_record_batch_and_missing_values_of_pandas_are_read() -> None:
     assert as_frame(pa.record_batch({"a": [1, None]})).collect()["a"].to_list() == [1, None]
-    frame = pd.DataFrame({"a": pd.array([1, None], dtype="Int64"), "b": pd.Categorical(["x", None])})
+    frame = pd.DataFrame(
+        {"a": pd.array([1, None], dtype="Int64"), "b": pd.Categorical(["x", None])}
+    )
     found = as_frame(frame).collect()
     assert found["a"].to_list() == [1, None]
     assert found["b"].to_list() == ["x", None]
@@ -275,7 +280,7 @@ def test_a_record_batch_and_missing_values_of_pandas_are_read() -> None:
         {"a": [1, 2], "b": [1]},
         {"a": 1},
     ],
-    ids=str,
+    ids=lambda rows: type(rows).__name__,
 )
 def test_everything_else_is_refused_by_name(rows: object) -> None:
     with pytest.raises(DataError):

@@ -72,7 +72,8 @@ def test_no_row_of_train_is_as_late_as_a_later_split() -> None:
 
 
 @pytest.mark.parametrize(
-    ("valid", "test", "expected"), [(0.0, 0.1, [90, 0, 10]), (0.1, 0.0, [90, 10, 0]), (0, 0, [100, 0, 0])]
+    ("valid", "test", "expected"),
+    [(0.0, 0.1, [90, 0, 10]), (0.1, 0.0, [90, 10, 0]), (0, 0, [100, 0, 0])],
 )
 def test_a_split_may_be_left_out(valid: float, test: float, expected: list[int]) -> None:
     frame = pl.DataFrame({"time": np.arange(100)})
@@ -160,7 +161,13 @@ def test_values_of_a_column_decide(
     column: pl.Series, valid: tuple[object, ...], test: tuple[object, ...]
 ) -> None:
     frame = pl.DataFrame({"c": column})
-    assert _split(frame, by="column", column="c", valid=valid, test=test).tolist() == [0, 1, 2, 0, 0]
+    assert _split(frame, by="column", column="c", valid=valid, test=test).tolist() == [
+        0,
+        1,
+        2,
+        0,
+        0,
+    ]
     assert _split(frame, by="column", column="c", test=test).tolist() == [0, 0, 2, 0, 0]
 
 
@@ -198,7 +205,7 @@ def test_an_unknown_column_is_named_with_a_suggestion(
     keys: KeysConfig, split: dict[str, object], hint: str
 ) -> None:
     with pytest.raises(DataError) as caught:
-        _split(_log(), keys, **split)
+        _split(_log(), keys, **split)  # type: ignore[arg-type]
     assert hint in caught.value.hint
 
 

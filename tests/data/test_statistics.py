@@ -158,7 +158,9 @@ def test_keys_name_a_cross_of_entities_in_order() -> None:
     assert keys[0] != entity_keys(frame, ("a",), ("int",))[0]
 
 
-@pytest.mark.parametrize("served", [pl.Series([5.0]), pl.Series(["5"]), pl.Series([5], dtype=pl.Int8)])
+@pytest.mark.parametrize(
+    "served", [pl.Series([5.0]), pl.Series(["5"]), pl.Series([5], dtype=pl.Int8)]
+)
 def test_an_entity_is_found_whatever_its_type_at_serving(served: pl.Series) -> None:
     for kind, trained in (("int", pl.Series([5])), ("text", pl.Series(["5"]))):
         at_fit = entity_keys(pl.DataFrame({"a": trained}), ("a",), (kind,))
@@ -213,6 +215,14 @@ def test_training_rows_get_what_a_loop_over_days_gives(refresh_s: float) -> None
             relative = math.log(rate / (1 - rate)) - math.log(means[task] / (1 - means[task]))
             assert features[task] == pytest.approx(relative, abs=1e-5)
         assert features[2] == pytest.approx(math.log(1 + len(past)), abs=1e-6)
+
+
+def test_a_period_begins_with_its_first_second() -> None:
+    frame = pl.DataFrame(
+        {"user": [1] * 5, "time": [0, 86_399, 86_400, 86_401, 172_800], "click": 1.0, "like": 1.0}
+    )
+    found = _fit(frame.cast({"click": pl.Float32, "like": pl.Float32})).train_statistics[:, 2]
+    assert np.expm1(found).tolist() == pytest.approx([0, 0, 2, 2, 4])
 
 
 def test_a_task_counts_only_the_rows_on_which_it_is_observed() -> None:

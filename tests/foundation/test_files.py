@@ -17,20 +17,24 @@ from paretorank.foundation.files import (
 )
 
 
+def _write_half(path: Path) -> None:
+    with atomic_path(path) as temporary:
+        temporary.write_text("half of the n")
+        raise RuntimeError("power")
+
+
 def test_a_failed_write_leaves_the_old_file_and_nothing_beside_it(tmp_path: Path) -> None:
     path = tmp_path / "result.txt"
     write_text(path, "old")
-    with pytest.raises(RuntimeError, match="power"), atomic_path(path) as temporary:
-        temporary.write_text("half of the n")
-        raise RuntimeError("power")
+    with pytest.raises(RuntimeError, match="power"):
+        _write_half(path)
     assert path.read_text() == "old"
     assert [p.name for p in tmp_path.iterdir()] == ["result.txt"]
 
 
 def test_a_failed_first_write_leaves_no_file(tmp_path: Path) -> None:
-    with pytest.raises(RuntimeError), atomic_path(tmp_path / "new") as temporary:
-        temporary.write_text("x")
-        raise RuntimeError
+    with pytest.raises(RuntimeError, match="power"):
+        _write_half(tmp_path / "new")
     assert list(tmp_path.iterdir()) == []
 
 

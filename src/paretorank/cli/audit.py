@@ -29,7 +29,8 @@ def audit(
     else:
         for found in report.findings:
             heading = f"{found.severity}: {found.check}, {found.place}"
-            echo_item(heading, [found.problem, f"-> {found.remedy}"], is_bad=found.severity == "serious")
+            is_bad = found.severity == "serious"
+            echo_item(heading, [found.problem, f"-> {found.remedy}"], is_bad=is_bad)
         echo(", ".join(f"{n} {severity}" for severity, n in report.counts().items()))
     if report.is_serious:
         raise Exit(GATE_FAILED)

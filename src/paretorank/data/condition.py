@@ -76,8 +76,8 @@ def _expression(node: ast.expr, text: str, place: str, depth: int) -> pl.Expr:
         case ast.BinOp(left=left, op=op, right=right) if type(op) in _ARITHMETIC:
             return _ARITHMETIC[type(op)](inner(left), inner(right))
         case ast.Compare(left=left, ops=[ast.In()], comparators=[ast.List(elts=[_, *_] as items)]):
-            value = inner(left)
-            return pl.any_horizontal([value == _constant(item, text, place) for item in items])
+            found = inner(left)
+            return pl.any_horizontal([found == _constant(item, text, place) for item in items])
         case ast.Compare(left=left, ops=[op], comparators=[right]) if type(op) in _COMPARE:
             return _COMPARE[type(op)](inner(left), inner(right))
         case ast.Call(func=ast.Name(id="is_null"), args=[argument], keywords=[]):

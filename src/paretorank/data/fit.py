@@ -250,12 +250,19 @@ class _Fit:
         labels: np.ndarray,
         time: np.ndarray | None,
     ) -> Totals:
-        if time is None:
-            fold = mix(np.arange(len(entity))) % np.uint64(N_FOLDS)
-            return other_fold_totals(entity, labels, fold.astype(np.int64))
-        if config.refresh_s:
-            time = np.floor(seconds(self.time_dtype, time) / config.refresh_s)
-        return past_totals(entity, labels, time)
+        """Return what each training row may see of its own entity.
+
+        Periods that put all rows into one would leave nothing to see, while later rows see
+        everything: then moments count, and without two moments, folds.
+        """
+        if time is not None and config.refresh_s:
+            period = np.floor(seconds(self.time_dtype, time) / config.refresh_s)
+            if _differ(period):
+                return past_totals(entity, labels, period)
+        if time is not None and _differ(time):
+            return past_totals(entity, labels, time)
+        fold = mix(np.arange(len(entity))) % np.uint64(N_FOLDS)
+        return other_fold_totals(entity, labels, fold.astype(np.int64))
 
     def _layout(
         self,
@@ -311,6 +318,11 @@ def plan_columns(plan: FitPlan) -> list[str]:
     needed += [c for statistic in plan.statistics.values() for c in statistic.of]
     needed += [plan.time] if plan.time else []
     return list(dict.fromkeys(needed))
+
+
+def _differ(values: np.ndarray) -> bool:
+    known = values[np.isfinite(values)]
+    return bool(len(known)) and bool(known.min() < known.max())
 
 
 def _owns_table(feature: FeatureConfig) -> bool:

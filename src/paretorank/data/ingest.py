@@ -35,10 +35,12 @@ from paretorank.data.stream import stream
 from paretorank.foundation.errors import ConfigError, DataError
 from paretorank.foundation.progress import Listener, silent
 from paretorank.schema import (
+    CategoricalFeature,
     DataConfig,
     FeatureConfig,
     HistoryFeature,
     LabelSpec,
+    NumericFeature,
     SplitName,
     StatisticConfig,
 )
@@ -97,6 +99,8 @@ def ingest_log(request: IngestRequest, target: Path, listener: Listener = silent
     for chunk in stream(frame, stage="encode", total=total, listener=listener):
         for code, split in enumerate(SPLITS):
             part = chunk.filter(pl.col(SPLIT_COLUMN) == code)
+            if part.is_empty():
+                continue
             own = None
             if code == Split.TRAIN:
                 own = fitted.train_statistics[at : at + len(part)]
@@ -126,6 +130,7 @@ def prepare_frame(request: IngestRequest, *, with_split: bool = True) -> pl.Lazy
     frame = open_log(request.data, request.folder, request.log).with_row_index(ROW_COLUMN)
     require_columns(frame, _needed(request))
     check_labels(request.labels, frame)
+    _refuse_lists(request.features, frame)
     labels = [
         expression.alias(LABEL_PREFIX + label.name)
         for label, expression in zip(request.labels, label_expressions(request.labels), strict=True)
@@ -148,16 +153,23 @@ def encode_rows(
         for name in encoder.layout.task_names
     ]
     row = chunk[ROW_COLUMN].to_numpy().astype(np.int64)
-    user = data.keys.user
     return EncodedRows(
         inputs.codes,
         inputs.numeric,
         inputs.ragged,
         np.stack(labels, axis=1).astype(np.float32),
         _weights(chunk, data.weight),
-        stable_hash(chunk[user]).view(np.int64) if user and user in chunk.columns else row,
+        _users(chunk, data.keys.user, row),
         row,
     )
+
+
+def _users(chunk: pl.DataFrame, column: str | None, row: np.ndarray) -> np.ndarray:
+    """Return a code per user; a row whose user is not known is a user of its own."""
+    if column is None or column not in chunk.columns:
+        return row
+    codes = stable_hash(chunk[column]).view(np.int64)
+    return np.where(chunk[column].is_null().to_numpy(), ~row, codes)
 
 
 class _Summary:
@@ -199,6 +211,21 @@ def _needed(request: IngestRequest) -> dict[str, str]:
     }
     weight = {request.data.weight: "data.weight"} if request.data.weight else {}
     return from_features | from_statistics | from_keys | weight | label_columns(request.labels)
+
+
+def _refuse_lists(features: Mapping[str, FeatureConfig], frame: pl.LazyFrame) -> None:
+    schema = frame.collect_schema()
+    for name, feature in features.items():
+        single = isinstance(feature, NumericFeature) or (
+            isinstance(feature, CategoricalFeature) and not feature.multi
+        )
+        dtype = schema[feature.column or name]
+        if single and (dtype.is_nested() or dtype == pl.Object):
+            raise DataError(
+                f"features.{name}: the column {feature.column or name!r} is {dtype}, but a "
+                f"{feature.kind} feature takes one value per row.",
+                hint='Use kind = "categorical" with multi = true, "sequence" or "vector".',
+            )
 
 
 def _count_rows(request: IngestRequest, frame: pl.LazyFrame) -> dict[str, int]:

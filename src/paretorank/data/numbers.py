@@ -36,7 +36,8 @@ class FittedNumber(Section):
         """Return the encoded numbers; NaN and infinite numbers become NaN."""
         x = np.where(np.isfinite(x), x, np.nan)
         if self.shape == "knots":
-            return np.interp(x, self.knots, self.values).astype(np.float32)
+            places = np.interp(x, self.knots, self.values)
+            return np.where(np.isnan(x), np.nan, places).astype(np.float32)  # also for one knot
         if self.shape == "log_line":
             x = np.sign(x) * np.log1p(np.abs(x))
         return ((x - self.knots[0]) / self.values[0]).astype(np.float32)

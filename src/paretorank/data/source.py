@@ -230,7 +230,8 @@ def _refuse_repeated_keys(table: pl.LazyFrame, keys: list[str], name: str, place
 
 def _as_series(name: str, value: Any) -> pl.Series:
     if isinstance(value, np.ndarray):
-        return pl.Series(name, np.ascontiguousarray(value))
+        plain = value.tolist() if value.dtype == object else np.ascontiguousarray(value)
+        return pl.Series(name, plain)
     return pl.Series(name, value)
 
 

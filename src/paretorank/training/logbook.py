@@ -20,7 +20,7 @@ class Logbook:
 
             self._writer = Writer(str(folder / "tensorboard"))
 
-    def __enter__(self) -> "Logbook":
+    def __enter__(self) -> "Logbook":  # noqa: PYI034 - Self cannot be checked per method
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -94,7 +94,12 @@ def evaluate_frame(
         np.concatenate([part.weight for part in parts]) if config.data.weight else None,
         np.concatenate([part.user for part in parts]) if config.data.keys.user else None,
     )
-    values = {by: pl.concat(segments).cast(pl.String).to_numpy()} if by else None
+    values = None
+    if by:
+        column = pl.concat(segments)
+        if not column.dtype.is_numeric():  # numbers keep their order
+            column = column.cast(pl.String).fill_null("missing")
+        values = {by: column.to_numpy()}
     return _evaluate(scored, config, n_resamples, values)
 
 

@@ -1,0 +1,186 @@
+"""Every kind that a configuration may name: described, sourced, built, and run once."""
+
+import inspect
+import re
+from importlib import import_module
+from pathlib import Path
+from typing import Any, get_args
+
+import pytest
+import torch
+from pydantic import BaseModel, TypeAdapter
+
+import paretorank
+from paretorank.architectures import Architecture, ArchitectureConfig
+from paretorank.balancing import BalancerConfig, LossBalancer
+from paretorank.foundation.section import Section
+from paretorank.losses import Loss
+from paretorank.schema import FeatureConfig
+from paretorank.tasks import TaskConfig
+
+N_ROWS, IN_DIM, N_TASKS = 5, 6, 3
+NAMES = ("a", "b", "c")
+SMALL = {"expert_dims": (8,), "hidden_dims": (8,), "n_experts": 2}
+NEEDED = {"label": "y", "dim": 3, "item": "item_id"}
+SOURCE = Path(paretorank.__file__).parent
+
+
+def members(union: Any) -> list[type[BaseModel]]:
+    return list(get_args(get_args(union)[0]))
+
+
+ARCHITECTURES, BALANCERS = members(ArchitectureConfig), members(BalancerConfig)
+TASKS, FEATURES = members(TaskConfig), members(FeatureConfig)
+EVERYTHING = [*ARCHITECTURES, *BALANCERS, *TASKS, *FEATURES]
+
+
+def kind_of(member: type[BaseModel]) -> str:
+    return str(member.model_fields["kind"].default)
+
+
+def small(member: type[BaseModel], values: dict[str, Any]) -> Any:
+    """Return a member with those of the values that it has a field for."""
+    fitting = {name: value for name, value in values.items() if name in member.model_fields}
+    required = {n for n, field in member.model_fields.items() if field.is_required()}
+    return member(**{n: v for n, v in fitting.items() if n in required or values is SMALL})
+
+
+each = pytest.mark.parametrize("member", EVERYTHING, ids=lambda m: m.__name__)
+each_architecture = pytest.mark.parametrize("member", ARCHITECTURES, ids=kind_of)
+each_balancer = pytest.mark.parametrize("member", BALANCERS, ids=kind_of)
+each_task = pytest.mark.parametrize("member", TASKS, ids=kind_of)
+
+
+@pytest.mark.parametrize("group", [ARCHITECTURES, BALANCERS, TASKS, FEATURES])
+def test_no_two_members_have_one_kind(group: list[type[BaseModel]]) -> None:
+    kinds = [kind_of(member) for member in group]
+    assert len(kinds) == len(set(kinds))
+    assert all(re.fullmatch(r"[a-z][a-z0-9_]*", kind) for kind in kinds)
+
+
+@each
+def test_every_member_is_a_section_that_says_what_it_is(member: type[BaseModel]) -> None:
+    assert issubclass(member, Section)
+    docstring = member.__dict__.get("__doc__")
+    assert docstring
+    assert docstring.strip().splitlines()[0].endswith(".")
+
+
+@each
+def test_every_key_of_a_member_is_described(member: type[BaseModel]) -> None:
+    undescribed = [n for n, f in member.model_fields.items() if n != "kind" and not f.description]
+    assert not undescribed
+
+
+@pytest.mark.parametrize(
+    ("union", "group"),
+    [
+        (ArchitectureConfig, ARCHITECTURES),
+        (BalancerConfig, BALANCERS),
+        (TaskConfig, TASKS),
+        (FeatureConfig, FEATURES),
+    ],
+)
+def test_every_member_is_found_by_its_kind(union: Any, group: list[type[BaseModel]]) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(union)
+    for member in group:
+        example = small(member, NEEDED)
+        assert type(adapter.validate_json(example.model_dump_json())) is member
+
+
+def algorithm_files() -> list[Path]:
+    """Return the files that define an architecture, a balancer or a loss."""
+    found = []
+    for package, base in (
+        ("architectures", Architecture),
+        ("balancing", LossBalancer),
+        ("losses", Loss),
+    ):
+        for path in sorted((SOURCE / package).glob("*.py")):
+            if path.stem in {"__init__", "base"}:
+                continue
+            module = import_module(f"paretorank.{package}.{path.stem}")
+            classes = inspect.getmembers(module, inspect.isclass)
+            if any(issubclass(c, base) and c.__module__ == module.__name__ for _, c in classes):
+                found.append(path)
+    return found
+
+
+@pytest.mark.parametrize("path", algorithm_files(), ids=lambda path: path.stem)
+def test_every_algorithm_names_its_source(path: Path) -> None:
+    module = import_module(f"paretorank.{path.parent.name}.{path.stem}")
+    docstring = str(module.__doc__)
+    assert re.search(r"^Source: ", docstring, re.MULTILINE), "no line `Source: ...`"
+    if path.parent.name == "architectures":
+        assert re.search(r"^Shapes: ", docstring, re.MULTILINE), "no line `Shapes: ...`"
+
+
+@each_architecture
+def test_every_architecture_can_be_built_and_run(member: type[BaseModel]) -> None:
+    config = small(member, SMALL)
+    network = config.build(
+        in_dim=IN_DIM, n_tasks=N_TASKS, generator=torch.Generator().manual_seed(0)
+    )
+    assert isinstance(network, Architecture)
+    x = torch.randn(N_ROWS, IN_DIM, generator=torch.Generator().manual_seed(1))
+    h = network(x)
+    assert h.shape == (N_ROWS, N_TASKS, network.out_dim)
+    h.square().sum().backward()
+    assert all(p.grad is not None for p in network.parameters())
+    assert network.shared_parameters()
+    gates = network.gate_weights(x)
+    if gates is not None:
+        torch.testing.assert_close(gates.sum(dim=2), torch.ones(N_ROWS, N_TASKS))
+
+
+def build_balancer(member: type[BaseModel]) -> LossBalancer:
+    adapter: TypeAdapter[Any] = TypeAdapter(BalancerConfig)
+    config = adapter.validate_python({"kind": kind_of(member)})
+    balancer = config.build(
+        task_names=NAMES,
+        balance_factors=torch.tensor([1.0, 0.5, 1.0]),
+        generator=torch.Generator().manual_seed(0),
+    )
+    assert isinstance(balancer, LossBalancer)
+    return balancer
+
+
+@each_balancer
+def test_every_balancer_can_be_built_from_its_kind_alone_and_run(member: type[BaseModel]) -> None:
+    balancer = build_balancer(member)
+    losses = torch.tensor([0.7, 2.0, 0.1], requires_grad=True)
+    total = balancer(losses)
+    assert total.shape == ()
+    total.backward()
+    assert losses.grad is not None
+    assert losses.grad.isfinite().all()
+    balancer.after_step(torch.tensor([0.6, 1.9, 0.1]))
+    state = balancer.state_dict()
+    build_balancer(member).load_state_dict(state)
+
+
+@each_balancer
+def test_no_balancer_minds_an_absent_task(member: type[BaseModel]) -> None:
+    balancer = build_balancer(member)
+    losses = torch.tensor([0.7, torch.nan, 0.1], requires_grad=True)
+    total = balancer(losses)
+    total.backward()
+    assert total.isfinite()
+    assert losses.grad is not None
+    assert losses.grad[1] == 0
+    assert losses.grad.isfinite().all()
+
+
+@each_task
+def test_every_task_builds_a_loss_that_can_be_descended(member: type[BaseModel]) -> None:
+    task = small(member, NEEDED)
+    loss = task.build_loss(n_tasks=1)
+    assert isinstance(loss, Loss)
+    logit = torch.tensor([[0.3], [-0.2]], requires_grad=True)
+    label = torch.tensor([[1.0], [0.0]])
+    loss.fit_(label, torch.ones(2, 1))
+    loss(logit, label).sum().backward()
+    assert logit.grad is not None
+    assert logit.grad.isfinite().all()
+    assert loss.score(logit).isfinite().all()
+    assert task.label_spec("t").column == "y"

@@ -1,0 +1,201 @@
+"""Train a run from start to finish."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+import torch
+
+from paretorank.config import RunConfig, load_config
+from paretorank.evaluation import EvaluationResult
+from paretorank.foundation.errors import DataError, RunError, TrainingError
+from paretorank.foundation.progress import Progress
+from paretorank.workflows.evaluate import evaluate_run
+from paretorank.workflows.ingest import Prepared, prepare
+from paretorank.workflows.run_folder import RunFolder
+from paretorank.workflows.train import TrainedRun, new_run_folder, train_run
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error, a power cut
+    """The machine went away."""
+
+
+def changed(config: RunConfig, **training: object) -> RunConfig:
+    copy = config.training.model_copy(update=training)
+    return config.model_copy(update={"training": copy})
+
+
+def weights(run: TrainedRun) -> dict[str, torch.Tensor]:
+    return run.model.state_dict()
+
+
+def same(one: TrainedRun, two: TrainedRun) -> bool:
+    return all(torch.equal(value, weights(two)[name]) for name, value in weights(one).items())
+
+
+def test_the_run_folder_holds_everything(trained: TrainedRun) -> None:
+    folder = trained.folder.path
+    found = {path.name for path in folder.iterdir()}
+    assert found == {
+        "config.toml",
+        "schema.json",
+        "environment.json",
+        "encoder",
+        "checkpoints",
+        "log.jsonl",
+        "scores.parquet",
+        "metrics.json",
+    }
+    assert {path.name for path in (folder / "checkpoints").iterdir()} == {
+        "best.safetensors",
+        "last.safetensors",
+    }
+    assert "torch" in json.loads((folder / "environment.json").read_text())
+    assert not list(folder.rglob("*.partial"))
+    assert not list(folder.rglob("*.pkl"))
+
+
+def test_tensorboard_files_appear_when_asked_for(
+    config: RunConfig, prepared: Prepared, tmp_path: Path
+) -> None:
+    wanted = changed(config, epochs=1, tensorboard=True)
+    train_run(wanted, RunFolder(tmp_path / "run"), prepared=prepared)
+    assert list((tmp_path / "run" / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_the_metrics_of_the_folder_are_those_of_the_result(trained: TrainedRun) -> None:
+    written = EvaluationResult.from_json(json.loads(trained.folder.metrics_path.read_text()))
+    assert written.table.equals(trained.result.table, null_equal=True)
+    assert set(trained.result.tasks()) == {"click", "long_view", "like", "watch"}
+
+
+def test_evaluating_the_run_again_from_the_log_gives_the_same_numbers(trained: TrainedRun) -> None:
+    again = evaluate_run(trained.folder).table
+    assert again.drop("value", "low", "high").equals(
+        trained.result.table.drop("value", "low", "high"), null_equal=True
+    )
+    for column in ("value", "low", "high"):
+        np.testing.assert_allclose(again[column], trained.result.table[column], rtol=1e-5)
+
+
+def test_the_scores_of_the_test_rows_are_kept_with_their_place_in_the_log(
+    trained: TrainedRun, prepared: Prepared
+) -> None:
+    scores = pl.read_parquet(trained.folder.scores_path)
+    test = prepared.split("test")
+    assert scores.columns == ["row", "click", "long_view", "like", "watch"]
+    assert scores["row"].to_list() == test.read(0, len(test)).row.tolist()
+    assert scores["click"].is_between(0, 1).all()
+
+
+def test_the_written_configuration_starts_the_same_run_from_anywhere(
+    trained: TrainedRun, config: RunConfig
+) -> None:
+    again = trained.folder.read_config()
+    assert again.tasks == config.tasks
+    assert again.features == config.features
+    assert again.training == config.training
+    assert Path(str(again.data.log)).is_absolute()
+
+
+def test_the_same_seed_trains_the_same_model(
+    trained: TrainedRun, config: RunConfig, prepared: Prepared, tmp_path: Path
+) -> None:
+    torch.manual_seed(123)
+    again = train_run(config, RunFolder(tmp_path / "run"), prepared=prepared)
+    assert same(trained, again)
+    assert again.result.table.equals(trained.result.table, null_equal=True)
+
+
+def test_another_seed_trains_another_model(
+    trained: TrainedRun, config: RunConfig, prepared: Prepared, tmp_path: Path
+) -> None:
+    other = train_run(changed(config, seed=2), RunFolder(tmp_path / "run"), prepared=prepared)
+    assert not same(trained, other)
+
+
+def test_a_run_that_was_cut_off_is_resumed_to_the_same_end(
+    trained: TrainedRun, config: RunConfig, prepared: Prepared, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+
+    def cut(event: Progress, /) -> None:
+        if event.stage == "train" and event.done == 7:  # an epoch has five steps
+            raise Interrupted
+
+    chatty = changed(config, log_every_steps=1)
+    with pytest.raises(Interrupted):
+        train_run(chatty, folder, prepared=prepared, listener=cut)
+    assert not folder.metrics_path.exists()
+    resumed = train_run(chatty, folder, prepared=prepared, resume=True)
+    assert same(trained, resumed)
+    assert resumed.report.best_step == trained.report.best_step
+    assert resumed.result.table.equals(trained.result.table, null_equal=True)
+
+
+def test_resuming_with_another_model_is_refused_and_leaves_the_run_as_it_was(
+    trained: TrainedRun, config: RunConfig, prepared: Prepared
+) -> None:
+    before = trained.folder.config_path.read_bytes()
+    other = config.model_copy(update={"model": config.model.model_copy(update={"wide": False})})
+    with pytest.raises(RunError, match="does not fit this configuration"):
+        train_run(other, trained.folder, prepared=prepared, resume=True)
+    assert trained.folder.config_path.read_bytes() == before
+
+
+def test_validation_rows_are_demanded(feed: Path, tmp_path: Path) -> None:
+    config = load_config(feed, ["data.split.valid_fraction=0"])
+    with pytest.raises(DataError, match="No row is left for validation") as error:
+        train_run(config, RunFolder(tmp_path / "run"), prepared=prepare(config, tmp_path / "p"))
+    assert "valid_fraction" in error.value.hint
+
+
+def test_without_test_rows_the_validation_rows_are_evaluated(feed: Path, tmp_path: Path) -> None:
+    config = changed(load_config(feed, ["data.split.test_fraction=0"]), epochs=1, tensorboard=False)
+    prepared = prepare(config, tmp_path / "prepared")
+    run = train_run(config, RunFolder(tmp_path / "run"), prepared=prepared)
+    assert run.result.table["n_rows"].max() == len(prepared.split("valid"))
+
+
+def test_the_test_rows_have_no_say_in_training(
+    config: RunConfig, trained: TrainedRun, prepared: Prepared, tmp_path: Path
+) -> None:
+    log = pl.read_parquet(config.folder / "log.parquet").with_row_index("at")
+    test = prepared.split("test")
+    is_test = pl.col("at").is_in(test.read(0, len(test)).row.tolist())
+    labels = ("is_click", "long_view", "is_like")
+    flipped = [
+        pl.when(is_test).then(1 - pl.col(name)).otherwise(pl.col(name)).alias(name)
+        for name in labels
+    ]
+    other_items = pl.when(is_test).then(pl.lit(999_999)).otherwise(pl.col("item_id"))
+    changed_log = log.with_columns(*flipped, other_items.alias("item_id")).drop("at")
+    changed_log.write_parquet(tmp_path / "log.parquet")
+    moved = config.at(tmp_path / "feed.toml")
+    run = train_run(moved, RunFolder(tmp_path / "run"))
+    assert run.report.best_step == trained.report.best_step
+    assert same(trained, run)
+    assert not run.result.table.equals(trained.result.table, null_equal=True)
+
+
+def test_training_that_diverges_stops_with_step_and_task(
+    config: RunConfig, prepared: Prepared, tmp_path: Path
+) -> None:
+    wild = changed(config, learning_rate=1e30, clip_norm=0.0)
+    with pytest.raises(TrainingError, match=r"step \d+ \(epoch 1\): the loss is not finite for"):
+        train_run(wild, RunFolder(tmp_path / "run"), prepared=prepared)
+
+
+def test_a_fresh_folder_is_named_after_configuration_and_time(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    moved = config.at(tmp_path / "mine.toml")
+    first = new_run_folder(moved)
+    assert first.path.parent == tmp_path / "runs"
+    assert first.path.name.startswith("mine-2")
+    first.path.mkdir(parents=True)
+    second = new_run_folder(moved)
+    assert second.path != first.path
+    assert not second.path.exists()
