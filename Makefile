@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: help demo test test-fast setup format lint types contracts package check clean
+.PHONY: help demo test test-fast setup format lint types contracts bench package check clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -35,6 +35,9 @@ types: $(VENV)/.developer  ## static types
 
 contracts: $(VENV)/.developer  ## which package may import which
 	$(BIN)/lint-imports
+
+bench: $(VENV)/.developer  ## our training steps against the peers' (installs them; takes long)
+	$(BIN)/python benchmarks/speed.py --environments build/bench
 
 package: $(VENV)/.developer  ## build the wheel and try it in an empty environment
 	rm -rf dist build/wheel-env

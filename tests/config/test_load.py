@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from paretorank.architectures import AttentionMMoEConfig, SharedBottomConfig
+from paretorank.architectures import AttentionMMoEConfig, MMoEConfig, SharedBottomConfig
 from paretorank.balancing import StaticConfig, UncertaintyConfig
 from paretorank.config import RunConfig, load_config
 from paretorank.foundation.errors import ConfigError
@@ -280,7 +280,6 @@ def test_an_unknown_kind_is_named_with_the_known_ones(
     ("text", "place"),
     [
         (MINIMAL.replace('kind = "categorical", ', ""), "features.user_id"),
-        (MINIMAL + "[model.architecture]\nn_experts = 3", "model.architecture"),
         (MINIMAL.replace('kind = "binary"\nlabel = "is_like"', 'label = "is_like"'), "tasks.like"),
     ],
 )
@@ -383,3 +382,13 @@ def test_dates_become_text(tmp_path: Path) -> None:
 def test_infinity_is_nowhere_a_value(tmp_path: Path) -> None:
     error = refusal(tmp_path, MINIMAL, f"statistics.user={{ of = ['u'], smoothing = {math.inf} }}")
     assert "statistics.user.smoothing" in str(error)
+
+
+def test_a_key_of_the_default_kind_may_be_set_without_naming_the_kind(tmp_path: Path) -> None:
+    path = tmp_path / "ranker.toml"
+    path.write_text(
+        '[data]\nlog = "log.parquet"\n[features]\nuser = { kind = "categorical" }\n'
+        '[tasks.click]\nkind = "binary"\nlabel = "click"\n'
+    )
+    config = load_config(path, ["model.architecture.n_experts=4"])
+    assert config.model.architecture == MMoEConfig(n_experts=4)

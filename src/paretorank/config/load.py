@@ -11,10 +11,12 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from paretorank.balancing import EqualConfig
 from paretorank.config.run import RunConfig
 from paretorank.evaluation import Monitor
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
+from paretorank.model import ModelConfig
 from paretorank.tasks import TaskGraph
 
 _VALUE_LENGTH = 60
@@ -40,6 +42,7 @@ def parse_config(
     merged = json.loads(json.dumps(content, default=_plain))
     for override in overrides:
         _apply(merged, override)
+    _fill_kinds(merged)
     try:
         config = RunConfig.model_validate_json(json.dumps(merged)).at(path)
     except ValidationError as error:
@@ -97,6 +100,18 @@ def _apply(content: dict[str, Any], override: str) -> None:
             )
         target = inner
     target[parts[-1]] = json.loads(json.dumps(value, default=_plain))
+
+
+def _fill_kinds(content: dict[str, Any]) -> None:
+    """Let a section that has a default and names no kind be of the default's kind."""
+    model = content.get("model")
+    architecture = model.get("architecture") if isinstance(model, dict) else None
+    for section, kind in (
+        (architecture, ModelConfig().architecture.kind),
+        (content.get("balancer"), EqualConfig().kind),
+    ):
+        if isinstance(section, dict) and section:
+            section.setdefault("kind", kind)
 
 
 def _explain(errors: Sequence[ErrorDetails], path: Path, content: Mapping[str, Any]) -> ConfigError:

@@ -172,11 +172,13 @@ def _scan(paths: Sequence[Path], kind: str) -> pl.LazyFrame:
     match kind:
         case "parquet":
             return pl.scan_parquet(files, glob=False)
-        case "csv":
-            return pl.scan_csv(files, infer_schema_length=_INFERENCE_ROWS, glob=False)
-        case "tsv":
+        case "csv" | "tsv":
             return pl.scan_csv(
-                files, separator="\t", infer_schema_length=_INFERENCE_ROWS, glob=False
+                files,
+                separator="," if kind == "csv" else "\t",
+                infer_schema_length=_INFERENCE_ROWS,
+                try_parse_dates=True,
+                glob=False,
             )
         case _:
             return pl.scan_ipc(files)

@@ -34,6 +34,6 @@ def reduce_losses(
     if weight is not None:
         counted = counted * weight.unsqueeze(1)
     mass = counted.sum(dim=0)
-    total = (torch.where(observed, loss, 0.0) * counted).sum(dim=0)
+    total = (torch.where(counted > 0, loss, 0.0) * counted).sum(dim=0)  # 0 * inf is NaN
     mean = total / torch.where(mass > 0, mass, 1.0)  # dividing by 0 would make NaN gradients
     return torch.where(mass > 0, mean, torch.nan)
