@@ -72,7 +72,9 @@ def test_metrics_are_one_line_per_task_space_and_segment(
     )
     echo_metrics("Test rows", result)
     streams = capsys.readouterr()
-    assert "0.7500 ±0.0500" in streams.out
+    assert "0.7500" in streams.out
+    assert "±0.0500" in streams.out
+    assert "impressions" in streams.out
     assert "1,200" in streams.out
     assert "12.35" in streams.out or "12.34" in streams.out
     assert "segment" not in streams.out

@@ -27,6 +27,7 @@ from paretorank.foundation import progress as events
 from paretorank.foundation.errors import ParetorankError
 from paretorank.foundation.files import finite
 
+_LONGEST_WHOLE, _ROOMY_WIDTH = 32, 80
 _FILE_WIDTH = 200  # columns of a table that goes into a file or a pipe
 
 out = Console(
@@ -51,12 +52,32 @@ def echo_json(value: Any) -> None:
     sys.stdout.write(json.dumps(finite(value), ensure_ascii=False, indent=1) + "\n")
 
 
-def echo_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print a table; columns after the first are aligned to the right if they hold numbers."""
-    table = Table(title=title or None, title_justify="left", header_style="bold", box=SIMPLE_HEAD)
+def echo_table(
+    title: str, header: Sequence[str], rows: Sequence[Sequence[str]], *, whole: int = 0
+) -> None:
+    """Print a table; columns after the first are aligned to the right if they hold numbers.
+
+    The first `whole` columns are not broken into lines as long as the terminal has room.
+    """
+    table = Table(
+        title=title or None,
+        title_justify="left",
+        header_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        collapse_padding=True,
+    )
     for index, name in enumerate(header):
         numeric = index > 0 and all(_is_number(row[index]) for row in rows)
-        table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
+        kept = index < whole and out.width >= _ROOMY_WIDTH
+        cells = (line for row in rows for line in row[index].split("\n"))
+        longest = max(map(len, cells), default=0) if kept else 0
+        table.add_column(
+            escape(name),
+            justify="right" if numeric else "left",
+            overflow="fold",
+            min_width=min(longest, _LONGEST_WHOLE),
+        )
     for row in rows:
         table.add_row(*(escape(cell) for cell in row))
     out.print(table)

@@ -9,31 +9,30 @@ if TYPE_CHECKING:
 
 
 def echo_metrics(title: str, result: "EvaluationResult") -> None:
-    """Print one line per task, sample space and segment; metrics as value ± half interval."""
+    """Print one line per task, sample space and segment; metrics as value ± half interval.
+
+    Below the task stand the rows that count. Tasks with the same metrics stand in one table.
+    """
     rows = list(result.table.fill_nan(None).iter_rows(named=True))
-    metrics = list(dict.fromkeys(str(row["metric"]) for row in rows))
     lines: dict[tuple[str, str, str], dict[str, str]] = {}
     for row in rows:
         place = (str(row["task"]), str(row["space"]), str(row["segment"]))
         line = lines.setdefault(place, {"rows": f"{row['n_rows']:,}"})
         line[str(row["metric"])] = _cell(row["value"], row["low"], row["high"])
+    tables: dict[tuple[str, ...], dict[tuple[str, str, str], dict[str, str]]] = {}
+    for place, line in lines.items():
+        tables.setdefault(tuple(line), {})[place] = line
     segmented = len({segment for _, _, segment in lines}) > 1
-    header = ["task", "rows that count", *(["segment"] if segmented else []), "rows"]
-    header += [metric.replace("_", "\n") for metric in metrics]
-    echo_table(
-        title,
-        header,
-        [
-            [
-                task,
-                space,
-                *([segment] if segmented else []),
-                line["rows"],
-                *(line.get(metric, "") for metric in metrics),
-            ]
-            for (task, space, segment), line in lines.items()
-        ],
-    )
+    for number_of_table, (columns, part) in enumerate(tables.items()):
+        header = ["task", *(["segment"] if segmented else [])]
+        header += [
+            column.replace("normalized_entropy", "NE").replace("_", " ") for column in columns
+        ]
+        cells = [
+            [f"{task}\n{space}", *([segment] if segmented else []), *line.values()]
+            for (task, space, segment), line in part.items()
+        ]
+        echo_table("" if number_of_table else title, header, cells, whole=1 + segmented)
     for text in dict.fromkeys(
         f"{row['task']}.{row['metric']}: {row['note']}"
         for row in rows
@@ -46,4 +45,4 @@ def _cell(value: float | None, low: float | None, high: float | None) -> str:
     digits = 2 if value is not None and abs(value) >= 10 else 4  # noqa: PLR2004 - seconds
     if low is None or high is None:
         return number(value, digits)
-    return f"{number(value, digits)} ±{number((high - low) / 2, digits)}"
+    return f"{number(value, digits)}\n±{number((high - low) / 2, digits)}"
