@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: help demo test test-fast setup format lint types contracts bench package check clean
+.PHONY: help demo test test-fast setup format lint types contracts bench soak fuzz package check clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -38,6 +38,12 @@ contracts: $(VENV)/.developer  ## which package may import which
 
 bench: $(VENV)/.developer  ## our training steps against the peers' (installs them; takes long)
 	$(BIN)/python benchmarks/speed.py --environments build/bench
+
+soak: $(VENV)/.developer  ## kill ingests and trainings at random moments (takes long)
+	$(BIN)/python benchmarks/soak.py --kills 50
+
+fuzz: $(VENV)/.developer  ## 5,000 damaged configurations and 500 damaged files
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/fuzz.py
 
 package: $(VENV)/.developer  ## build the wheel and try it in an empty environment
 	rm -rf dist build/wheel-env

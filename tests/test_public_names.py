@@ -25,7 +25,7 @@ MODULES = sorted(
 
 
 def test_the_top_of_the_package_offers_exactly_this() -> None:
-    assert paretorank.__all__ == ["Ranker", "__version__"]
+    assert paretorank.__all__ == ["ParetorankError", "Ranker", "__version__"]
     assert all(hasattr(paretorank, name) for name in paretorank.__all__)
 
 

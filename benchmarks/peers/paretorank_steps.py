@@ -15,12 +15,14 @@ from turns import take_turns
 
 from paretorank.config import load_config
 from paretorank.data.loader import Loader
+from paretorank.foundation.memory import keep_freed_memory
 from paretorank.training.optimizers import build_optimizers
 from paretorank.training.step import backward_step
 from paretorank.workflows.ingest import prepare
 from paretorank.workflows.train import build
 
 torch.set_num_threads(2)
+keep_freed_memory()
 settings = [f"training.batch_size={BATCH}"]
 if MODEL == "shared_bottom":
     settings.append(f"model.architecture={{kind='shared_bottom', hidden_dims={BOTTOM_DIMS}}}")

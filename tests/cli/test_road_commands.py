@@ -179,3 +179,29 @@ def test_wrong_usage_ends_with_two(ask: Ask, arguments: tuple[str, ...]) -> None
     answer = ask(*arguments)
     assert answer.code == 2
     assert answer.err
+
+
+def test_train_without_configuration_and_run_asks_for_one(ask: Ask) -> None:
+    answer = ask("train")
+    assert answer.code == 2
+    assert "CONFIG is missing" in answer.err
+
+
+def test_a_run_goes_on_without_naming_its_configuration(
+    ask: Ask, copied: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    first = ask("train", copied, "--out", run, "--set", "training.epochs=1", "--json")
+    again = ask("train", "--resume", run, "--json")
+    assert again.code == 0
+    assert again.json["metrics"] == first.json["metrics"]
+    assert not (run / "config.prepared").exists()  # the rows were prepared already
+
+
+def test_without_a_test_split_the_rows_are_called_what_they_are(
+    ask: Ask, copied: Path, tmp_path: Path
+) -> None:
+    settings = ("--set", "training.epochs=1", "--set", "data.split.test_fraction=0.0")
+    answer = ask("train", copied, "--out", tmp_path / "run", *settings)
+    assert "Validation rows" in answer.out
+    assert "Test rows" not in answer.out

@@ -1,11 +1,14 @@
 """What the encoder learns, and that it learns it from the training rows only."""
 
+from collections.abc import Iterable
+
 import numpy as np
 import polars as pl
 import pytest
 
 from paretorank.data.encoder import Encoder
 from paretorank.data.fit import FitPlan, check_plan, fit_encoder
+from paretorank.data.labels import LABEL_PREFIX
 from paretorank.foundation.errors import ConfigError, DataError
 from paretorank.schema import (
     CategoricalFeature,
@@ -24,7 +27,7 @@ LABELS = (LabelSpec(name="click", column="click", kind="binary"),)
 def _fit(frame: pl.DataFrame, chunk: int = 1000, **features: FeatureConfig) -> Encoder:
     frame = frame.with_columns(click=pl.lit(1.0))
     chunks = [frame.slice(at, chunk) for at in range(0, len(frame), chunk)]
-    return fit_encoder(FitPlan(features, {}, LABELS, None), chunks).encoder
+    return fit_encoder(FitPlan(features, {}, LABELS, None), labelled(chunks)).encoder
 
 
 def test_the_layout_follows_the_order_of_the_features() -> None:
@@ -206,7 +209,7 @@ def test_the_columns_that_are_read_are_told_with_their_place() -> None:
     plan = FitPlan(
         features, {"s": StatisticConfig(of=("i",))}, LABELS, None, [frame.select("i", "w")]
     )
-    assert fit_encoder(plan, [frame]).encoder.columns == {
+    assert fit_encoder(plan, labelled([frame])).encoder.columns == {
         "x": "features.a",
         "h": "features.h",
         "i": "statistics.s.of",
@@ -243,5 +246,16 @@ def test_statistics_do_not_vanish_where_all_rows_fall_into_one_period(time: list
     )
     label = LabelSpec(name="click", column="click", kind="binary")
     plan = FitPlan({}, {"user": StatisticConfig(of=("user",))}, [label], "time")
-    seen = fit_encoder(plan, [chunk]).train_statistics
+    seen = fit_encoder(plan, labelled([chunk])).train_statistics
     assert seen[:, 1].max() > 1.0
+
+
+def labelled(chunks: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Return chunks with their labels where the preparation puts them."""
+    names = ("click", "like", "watch")
+    return [
+        chunk.with_columns(
+            pl.col(name).alias(LABEL_PREFIX + name) for name in names if name in chunk.columns
+        )
+        for chunk in chunks
+    ]

@@ -295,8 +295,8 @@ def copied(prepared: Path, tmp_path: Path) -> Path:
     return Path(shutil.copytree(prepared, tmp_path / "copy"))
 
 
-def test_an_interrupted_ingest_leaves_nothing_that_reads_as_whole(
-    copied: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_interrupted_ingest_leaves_the_data_set_of_before(
+    copied: Path, prepared: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(*_: object) -> EncodedRows:
         raise KeyboardInterrupt
@@ -304,8 +304,27 @@ def test_an_interrupted_ingest_leaves_nothing_that_reads_as_whole(
     monkeypatch.setattr(ingest, "encode_rows", fail)
     with pytest.raises(KeyboardInterrupt):
         ingest_log(_request(_log()), copied)
-    with pytest.raises(ShardError, match="holds no prepared data set"):
-        Manifest.read(copied)
+    assert _digests(copied) == _digests(prepared)
+    with pytest.raises(KeyboardInterrupt):
+        ingest_log(_request(_log()), copied.with_name("new"))
+    assert [path.name for path in copied.parent.iterdir()] == ["copy"]
+
+
+@pytest.mark.parametrize("damage", ["missing", "changed"])
+def test_a_damaged_encoder_is_found(copied: Path, damage: str) -> None:
+    shards = ShardSet(copied, Manifest.read(copied), "train")
+    shards.verify()
+    file = copied / ENCODER_FOLDER / "vocabulary-0.parquet"
+    if damage == "missing":
+        file.unlink()
+    else:
+        file.write_bytes(file.read_bytes()[:-3] + b"???")
+    with pytest.raises(ShardError, match="vocabulary-0") as caught:
+        shards.verify()
+    assert "ingest --force" in caught.value.hint
+    with pytest.raises(ShardError, match="encoder") as caught:
+        load_encoder(copied / ENCODER_FOLDER)
+    assert "ingest --force" in caught.value.hint
 
 
 def test_a_refused_log_leaves_the_data_set_of_before(copied: Path, prepared: Path) -> None:

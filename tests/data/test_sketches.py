@@ -21,6 +21,18 @@ def test_counts_of_many_parts_add_up(parts: list[list[str | None]]) -> None:
     assert found == Counter(value for part in parts for value in part if value is not None)
 
 
+@settings(max_examples=30)
+@given(st.lists(st.lists(st.none() | st.integers(-3, 1 << 23), max_size=5), max_size=40))
+def test_counts_of_whole_numbers_add_up_whatever_their_size(parts: list[list[int | None]]) -> None:
+    counts = ValueCounts()
+    for part in parts:
+        counts.update(pl.Series(part, dtype=pl.Int32))
+    expected = Counter(value for part in parts for value in part if value is not None)
+    rows = counts.result().rows() if parts else []
+    assert len(rows) == len(expected)
+    assert dict(rows) == expected
+
+
 def test_no_part_is_no_value() -> None:
     assert ValueCounts().result().rows() == []
 

@@ -1,6 +1,7 @@
 """Target statistics see the past, or the other folds, and never the row itself."""
 
 import math
+from collections.abc import Iterable
 
 import numpy as np
 import polars as pl
@@ -9,12 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paretorank.data.fit import FitPlan, Fitted, fit_encoder
+from paretorank.data.labels import LABEL_PREFIX
 from paretorank.data.statistics import (
     N_FOLDS,
     Overall,
     Totals,
     entity_keys,
     fit_totals,
+    group_rows,
     other_fold_totals,
     past_totals,
     statistic_features,
@@ -192,7 +195,7 @@ def _log(n_rows: int, seed: int = 0) -> pl.DataFrame:
 def _fit(frame: pl.DataFrame, *, time: str | None = "time", **config: object) -> Fitted:
     statistic = StatisticConfig.model_validate({"of": ("user",), **config})
     chunks = [frame.slice(at, 70) for at in range(0, len(frame), 70)]
-    return fit_encoder(FitPlan({}, {"user": statistic}, LABELS, time), chunks)
+    return fit_encoder(FitPlan({}, {"user": statistic}, LABELS, time), labelled(chunks))
 
 
 @pytest.mark.parametrize("refresh_s", [86_400.0, 0.0, 3_600.0])
@@ -301,3 +304,31 @@ def test_only_the_wanted_tasks_are_counted() -> None:
     fitted = _fit(_log(100), tasks=("like",))
     assert fitted.encoder.statistic_names == ["user.like", "user.rows"]
     assert fitted.train_statistics.shape == (100, 2)
+
+
+@settings(max_examples=60)
+@given(
+    st.lists(st.tuples(st.integers(0, 5), st.integers(0, 3), st.integers(0, 4)), max_size=40),
+    st.booleans(),
+)
+def test_rows_are_grouped_in_the_order_of_a_lexsort(
+    rows: list[tuple[int, int, int]], in_time: bool
+) -> None:
+    upper, lower, period = np.array(rows, np.int64).reshape(-1, 3).T
+    entity = (upper.astype(np.uint64) << np.uint64(60)) + lower.astype(np.uint64)  # agree above
+    period = np.sort(period) if in_time else period
+    entities = group_rows(entity, period)
+    np.testing.assert_array_equal(entities.order, np.lexsort((period, entity)))
+    np.testing.assert_array_equal(entities.keys, np.unique(entity))
+    np.testing.assert_array_equal(entities.keys[entities.code], entity)
+
+
+def labelled(chunks: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
+    """Return chunks with their labels where the preparation puts them."""
+    names = ("click", "like", "watch")
+    return [
+        chunk.with_columns(
+            pl.col(name).alias(LABEL_PREFIX + name) for name in names if name in chunk.columns
+        )
+        for chunk in chunks
+    ]

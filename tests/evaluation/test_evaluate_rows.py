@@ -243,3 +243,19 @@ def test_no_rows_at_all_give_a_table_of_reasons() -> None:
     table = evaluate_rows(ScoredRows(LABELS, empty, empty), n_resamples=10).table
     assert all(math.isnan(value) for value in table["value"])
     assert set(table["note"]) == {"no observed rows"}
+
+
+def test_printing_a_result_elides_nothing() -> None:
+    record = {
+        "task": "click",
+        "space": "impressions",
+        "segment": "all",
+        "metric": "auc",
+        "value": 0.75123,
+        "low": 0.7,
+        "high": 0.8,
+        "n_rows": 10,
+    }
+    text = str(EvaluationResult.from_records([record] * 30))
+    assert text.count("0.7512") == 30
+    assert "…" not in text

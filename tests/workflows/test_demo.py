@@ -8,7 +8,7 @@ from paretorank.foundation.progress import Progress
 from paretorank.workflows import demo
 
 
-def test_eleven_models_are_put_beside_the_truth(
+def test_ten_models_are_put_beside_the_truth(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(demo, "_QUICK_ROWS", 2_000)

@@ -1,11 +1,16 @@
 """Metrics of a finished run on splits, new rows and segments."""
 
+import json
+import shutil
+from pathlib import Path
+
 import polars as pl
 import pytest
 
-from paretorank.foundation.errors import DataError
+from paretorank.foundation.errors import DataError, RunError
 from paretorank.workflows.evaluate import evaluate_run
 from paretorank.workflows.ingest import Prepared
+from paretorank.workflows.run_folder import RunFolder
 from paretorank.workflows.train import TrainedRun
 
 
@@ -105,3 +110,14 @@ def test_intervals_hold_their_value_and_can_be_left_out(trained: TrainedRun) -> 
 def test_a_split_without_rows_is_refused(trained: TrainedRun, log: pl.DataFrame) -> None:
     with pytest.raises(DataError, match="has no row"):
         evaluate_run(trained.folder, rows=log.clear().lazy())
+
+
+def test_the_test_rows_of_another_log_are_refused(trained: TrainedRun, tmp_path: Path) -> None:
+    """The splits would be others, and training rows might count as test rows."""
+    moved = tmp_path / "run"
+    shutil.copytree(trained.folder.path, moved)
+    facts = json.loads((moved / "environment.json").read_text())
+    (moved / "environment.json").write_text(json.dumps({**facts, "log": "of yesterday"}))
+    with pytest.raises(RunError, match="not as it was") as refusal:
+        evaluate_run(RunFolder(moved))
+    assert "--data" in refusal.value.hint

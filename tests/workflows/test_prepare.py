@@ -9,7 +9,8 @@ import polars as pl
 import pytest
 
 from paretorank.config import RunConfig, load_config
-from paretorank.foundation.errors import DataError
+from paretorank.foundation.errors import DataError, RunError
+from paretorank.foundation.lock import folder_lock, lock_beside
 from paretorank.workflows.ingest import Prepared, default_target, prepare
 
 
@@ -93,3 +94,17 @@ def test_a_missing_log_is_named(copied: RunConfig) -> None:
 def test_the_fitted_encoder_can_be_read_back(prepared: Prepared) -> None:
     encoder = prepared.encoder()
     assert encoder.layout == prepared.manifest.layout
+
+
+def test_two_processes_do_not_prepare_one_folder(copied: RunConfig) -> None:
+    folder = default_target(copied)
+    with (
+        folder_lock(folder, what="The folder", hint="Wait.", beside=True),
+        pytest.raises(RunError, match=r"prepared data .+ is in use by process \d+ on") as error,
+    ):
+        prepare(copied)
+    assert "--out" in error.value.hint
+    prepare(copied)
+    with folder_lock(folder, what="The folder", hint="Wait.", beside=True):
+        assert prepare(copied).was_there  # nothing has to be written
+    assert not lock_beside(folder).exists()

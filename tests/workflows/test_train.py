@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 import torch
 
-from paretorank.config import RunConfig, load_config
+from paretorank.config import RunConfig, load_config, parse_config
 from paretorank.evaluation import EvaluationResult
 from paretorank.foundation.errors import DataError, RunError, TrainingError
 from paretorank.foundation.progress import Progress
@@ -192,10 +192,106 @@ def test_a_fresh_folder_is_named_after_configuration_and_time(
     config: RunConfig, tmp_path: Path
 ) -> None:
     moved = config.at(tmp_path / "mine.toml")
-    first = new_run_folder(moved)
+    first, second = new_run_folder(moved), new_run_folder(moved)
     assert first.path.parent == tmp_path / "runs"
     assert first.path.name.startswith("mine-2")
-    first.path.mkdir(parents=True)
-    second = new_run_folder(moved)
     assert second.path != first.path
-    assert not second.path.exists()
+    assert second.path.is_dir()  # whoever starts in the same second gets another one
+
+
+def test_a_folder_in_which_nothing_was_written_goes_again(feed: Path, tmp_path: Path) -> None:
+    folder = new_run_folder(load_config(feed).at(tmp_path / "mine.toml"))
+    config = load_config(feed, ["data.log=absent.parquet"])
+    with pytest.raises(DataError):
+        train_run(config, folder)
+    assert not folder.path.exists()
+
+
+def test_two_processes_in_one_run_folder_do_not_spoil_it(
+    trained: TrainedRun, config: RunConfig, prepared: Prepared
+) -> None:
+    before = {path: path.read_bytes() for path in trained.folder.path.rglob("*") if path.is_file()}
+    with (
+        trained.folder.locked(),
+        pytest.raises(RunError, match=r"The run folder .+ is in use by process \d+") as error,
+    ):
+        train_run(config, trained.folder, prepared=prepared, resume=True)
+    assert "--out" in error.value.hint
+    after = {path: path.read_bytes() for path in trained.folder.path.rglob("*") if path.is_file()}
+    assert after == before
+
+
+def test_data_that_is_being_trained_on_is_not_prepared_anew(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    prepared = prepare(config, tmp_path / "p")
+
+    def intrude(event: Progress, /) -> None:
+        if event.stage == "train":
+            prepare(config, tmp_path / "p", force=True)
+
+    with pytest.raises(RunError, match=r"prepared data .+ is in use by process"):
+        train_run(config, RunFolder(tmp_path / "run"), prepared=prepared, listener=intrude)
+    prepared.split("train").verify()
+
+
+def test_the_log_of_a_resumed_run_is_that_of_an_undisturbed_one(
+    config: RunConfig, prepared: Prepared, tmp_path: Path
+) -> None:
+    logs = []
+    changes = changed(config, log_every_steps=3, checkpoint_every_s=1e-9)
+    for name, steps in (("straight", ()), ("cut", (3, 6, 9))):
+        folder = RunFolder(tmp_path / name)
+        for step in steps:
+
+            def cut(event: Progress, /, at: int = step) -> None:
+                if event.stage == "train" and event.done == at:
+                    raise Interrupted
+
+            with pytest.raises(Interrupted):
+                train_run(changes, folder, prepared=prepared, resume=True, listener=cut)
+        train_run(changes, folder, prepared=prepared, resume=True)
+        train_run(changes, folder, prepared=prepared, resume=True)  # nothing is left to do
+        events = [json.loads(x) for x in (folder.path / "log.jsonl").read_text().splitlines()]
+        assert events.pop()["event"] == "test"
+        logs.append(events)
+    assert logs[0] == logs[1]
+    assert [event["step"] for event in logs[0]] == [3, 5, 6, 9, 10, 10]
+
+
+def test_a_new_start_in_an_old_folder_forgets_the_old_run(
+    config: RunConfig, prepared: Prepared, tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    train_run(changed(config, seed=2), folder, prepared=prepared)
+    leftover = folder.checkpoints / ".last.safetensors.1.partial"
+    leftover.touch()
+
+    def cut(event: Progress, /) -> None:
+        if event.stage == "train":
+            raise Interrupted
+
+    chatty = changed(config, log_every_steps=1)
+    with pytest.raises(Interrupted):
+        train_run(chatty, folder, prepared=prepared, listener=cut)
+    assert not (folder.checkpoints / "last.safetensors").exists()
+    assert not leftover.exists()
+    assert len((folder.path / "log.jsonl").read_text().splitlines()) == 1
+
+
+def test_a_resumed_run_must_have_as_many_steps_as_before(
+    trained: TrainedRun, config: RunConfig, prepared: Prepared
+) -> None:
+    with pytest.raises(RunError, match=r"was saved in epochs of \d+ steps") as error:
+        train_run(changed(config, batch_size=100), trained.folder, prepared=prepared, resume=True)
+    assert "batch_size" in error.value.hint
+
+
+def test_a_task_may_be_named_like_a_column_that_a_feature_reads(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    """Names of tasks are the user's own; only columns are the log's."""
+    content = config.model_dump(mode="json", exclude_none=True)
+    renamed = {"position": content["tasks"]["click"]}
+    overridden = parse_config({**content, "tasks": renamed}, config.path)
+    assert prepare(overridden, tmp_path / "prepared").manifest.layout.task_names == ("position",)

@@ -11,9 +11,11 @@ from paretorank.audit.outcomes import check_outcomes
 from paretorank.audit.rows import check_rows
 from paretorank.audit.split import check_split
 from paretorank.audit.tables import check_tables
+from paretorank.data.labels import check_labels as refuse_wrong_labels
 from paretorank.data.labels import label_columns
 from paretorank.data.source import open_log, open_table, require_columns
 from paretorank.data.splits import ROW_COLUMN, split_expression
+from paretorank.data.suitability import refuse_unsuited
 from paretorank.profiling.profile import held_if_small, profile, sample_rows
 from paretorank.schema import DataConfig, FeatureConfig, HistoryFeature, LabelSpec
 
@@ -40,7 +42,8 @@ def audit_data(
     seeded sample of about 200,000 rows.
 
     Raises:
-        DataError: a file or a column that the configuration names is missing.
+        DataError: a file or a column that the configuration names is missing or of a type that
+            cannot be used.
         ConfigError: the split cannot be made from the declared keys.
     """
     audited = open_audited(data, folder, features, labels)
@@ -56,6 +59,8 @@ def open_audited(
     """Open and measure a configured data set for the checks."""
     joined = open_log(data, folder)
     require_columns(joined, _needed(data, features, labels))
+    refuse_wrong_labels(labels, joined)
+    refuse_unsuited(features, joined)
     numbered = joined.with_row_index(ROW_COLUMN)
     split = split_expression(data, numbered).alias(SPLIT_COLUMN)
     frame = held_if_small(numbered.with_columns(split))

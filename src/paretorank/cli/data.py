@@ -37,10 +37,11 @@ def get(
         Path | None, Option("--from", help="Folder with the published files.")
     ] = None,
     out: Annotated[Path | None, Option(help="Folder to write; data/NAME by default.")] = None,
-    rows: Annotated[int, Option(help="feed: impressions to simulate.")] = 200_000,
+    rows: Annotated[int, Option(min=100, help="feed: impressions to simulate.")] = 200_000,
     seed: Annotated[int, Option(help="feed: seed of the simulation.")] = 0,
     relatedness: Annotated[
-        float, Option(help="feed: cosine between passive and active tasks, -0.9 to 0.9.")
+        float,
+        Option(min=-0.9, max=0.9, help="feed: cosine between passive and active tasks."),
     ] = 0.3,
     as_json: AsJson = False,
 ) -> None:

@@ -21,7 +21,7 @@ def demo(
     quick: Annotated[bool, Option("--quick", help="A tenth of the rows.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Simulate a feed with known truth, train eleven models, compare them with that truth."""
+    """Simulate a feed with known truth, train ten models, compare them with that truth."""
     from paretorank.workflows.demo import run_demo  # imports torch; `--help` must not
 
     if out.exists():

@@ -17,7 +17,9 @@ def evaluate(
     ] = None,
     split: Annotated[Literal["valid", "test"], Option(help="Which rows of the log.")] = "test",
     by: Annotated[str | None, Option(metavar="COLUMN", help="Metrics per value, too.")] = None,
-    resamples: Annotated[int | None, Option(help="Bootstrap samples behind intervals.")] = None,
+    resamples: Annotated[
+        int | None, Option(min=0, help="Bootstrap samples behind intervals.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Score rows with a finished run and print its metrics with intervals."""

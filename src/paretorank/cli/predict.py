@@ -7,6 +7,7 @@ from typer import Option
 
 from paretorank.cli.console import echo, echo_json, progress_bars
 from paretorank.cli.options import AsJson, RunPath
+from paretorank.foundation.errors import ConfigError
 
 
 def predict(
@@ -24,6 +25,11 @@ def predict(
     )
     from paretorank.workflows.run_folder import RunFolder
 
+    if out.suffix not in {".parquet", ".csv"} or out.absolute() == data.absolute():
+        raise ConfigError(
+            f"--out {out} is the input, or ends neither in .parquet nor in .csv.",
+            hint="For instance: --out scores.parquet.",
+        )
     model, encoder, config = load_model(RunFolder(run))
     with progress_bars() as listener:
         scores = predict_frame(model, encoder, config, as_frame(data), listener=listener)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 import json
+import re
 import tomllib
 import types
 from collections.abc import Mapping, Sequence
@@ -20,6 +21,7 @@ from paretorank.model import ModelConfig
 from paretorank.tasks import TaskGraph
 
 _VALUE_LENGTH = 60
+_MAX_DEPTH = 20
 
 
 def load_config(path: Path, overrides: Sequence[str] = ()) -> RunConfig:
@@ -39,7 +41,7 @@ def parse_config(
     content: Mapping[str, Any], path: Path, overrides: Sequence[str] = ()
 ) -> RunConfig:
     """Check the content of a configuration file."""
-    merged = json.loads(json.dumps(content, default=_plain))
+    merged = _plain_copy(content, path)
     for override in overrides:
         _apply(merged, override)
     _fill_kinds(merged)
@@ -57,20 +59,58 @@ def parse_config(
 
 def read_toml(path: Path) -> dict[str, Any]:
     """Read a TOML file without checking what it means."""
+    text = ""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8-sig")
+        return tomllib.loads(text)
     except FileNotFoundError:
         raise ConfigError(
             f"{path} does not exist.", hint="`paretorank init LOG` writes one from your data."
         ) from None
-    except (IsADirectoryError, PermissionError) as error:
+    except RecursionError:
+        raise _too_deep(str(path)) from None
+    except ValueError as error:  # not TOML, not UTF-8, or a number of thousands of digits
+        raise ConfigError(
+            f"{path} is not valid TOML: {_short_text(str(error), 2 * _VALUE_LENGTH)}"
+            f"{_named_line(str(error), text)}.",
+            hint="Look at the line that is named; every key and section may stand there once.",
+        ) from None
+    except OSError as error:  # a folder, a forbidden file, an impossible name
         raise ConfigError(
             f"{path} cannot be read: {error.strerror}.", hint="Give a TOML file."
         ) from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise ConfigError(
-            f"{path} is not valid TOML: {error}.", hint="Look at the line that is named."
-        ) from None
+
+
+def _named_line(problem: str, text: str) -> str:
+    found = re.search(r"at line (\d+)", problem)
+    lines = text.splitlines()
+    named = int(found[1]) - 1 if found else len(lines)
+    return f": {_short_text(lines[named].strip())}" if named < len(lines) else ""
+
+
+def _plain_copy(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
+    """Return the content as JSON would give it back; refuses what no section is deep enough for."""
+    try:
+        copy: dict[str, Any] = json.loads(json.dumps(content, default=_plain))
+        _refuse_depth(copy, str(path), _MAX_DEPTH)
+    except RecursionError:
+        raise _too_deep(str(path)) from None
+    return copy
+
+
+def _refuse_depth(content: Any, place: str, depth: int) -> None:
+    if depth == 0:
+        raise _too_deep(place)
+    inner = content.values() if isinstance(content, dict) else content
+    for value in inner if isinstance(content, dict | list) else ():
+        _refuse_depth(value, place, depth - 1)
+
+
+def _too_deep(place: str) -> ConfigError:
+    return ConfigError(
+        f"{place} nests sections or lists more than {_MAX_DEPTH} deep.",
+        hint="No key needs that; look for brackets or dots that repeat.",
+    )
 
 
 def _plain(value: Any) -> str:
@@ -89,7 +129,9 @@ def _apply(content: dict[str, Any], override: str) -> None:
         )
     try:
         value = tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
+    except RecursionError:
+        raise _too_deep(f"--set {key}") from None
+    except ValueError:
         value = text.strip()
     target = content
     for part in parts[:-1]:
@@ -99,7 +141,7 @@ def _apply(content: dict[str, Any], override: str) -> None:
                 f"--set {override!r}: {part!r} is not a section.", hint="Check the key."
             )
         target = inner
-    target[parts[-1]] = json.loads(json.dumps(value, default=_plain))
+    target[parts[-1]] = _plain_copy({"value": value}, Path(f"--set {key}"))["value"]
 
 
 def _fill_kinds(content: dict[str, Any]) -> None:
@@ -144,16 +186,14 @@ def _explain(errors: Sequence[ErrorDetails], path: Path, content: Mapping[str, A
 
 def _wrong_kind(error: ErrorDetails, path: Path, place: str, others: str) -> ConfigError:
     context = error.get("ctx", {})
-    allowed = [tag.strip(" '") for tag in str(context.get("expected_tags", "")).split(",")]
     if error["type"] == "union_tag_not_found":
-        allowed = [tag for tag in allowed if tag]
-        return ConfigError(
-            f"{path}: {place} has no `kind`{others}.",
-            hint='Say which: kind = "..."; ' + (did_you_mean("", allowed) if allowed else ""),
-        )
+        allowed = " or ".join(f'kind = "{kind}"' for kind in _kinds_at(error["loc"]))
+        return ConfigError(f"{path}: {place} has no `kind`{others}.", hint=f"Say which: {allowed}.")
     tag = str(context.get("tag"))
+    allowed_tags = [known.strip(" '") for known in str(context["expected_tags"]).split(",")]
     return ConfigError(
-        f"{path}: {place}.kind = {tag!r} is not known{others}.", hint=did_you_mean(tag, allowed)
+        f"{path}: {place}.kind = {_short_text(tag)!r} is not known{others}.",
+        hint=did_you_mean(tag, allowed_tags),
     )
 
 
@@ -169,17 +209,28 @@ def _place(location: Sequence[str | int], content: Any, *, is_absent: bool) -> s
         inside = inside or (isinstance(here, list) and isinstance(part, int) and part < len(here))
         if not inside and not (last and is_absent):
             continue
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        text += f"[{part}]" if isinstance(part, int) else f".{_short_text(part)}"
         here = here[part] if inside else None
     return text.lstrip(".")
 
 
 def _fields_at(location: Sequence[str | int]) -> list[str]:
     """Return the field names of the section at a place of the error."""
-    models: list[Any] = [RunConfig]
-    for part in location:
-        models = [inner for model in models for inner in _step_into(model, part)]
+    models = _annotations_at(location)
     return sorted({name for m in models if _is_model(m) for name in m.model_fields})
+
+
+def _kinds_at(location: Sequence[str | int]) -> list[str]:
+    """Return the values of `kind` that a section at a place of the error may have."""
+    members = [member for a in _annotations_at(location) for member in _members(a)]
+    return [str(m.model_fields["kind"].default) for m in members if _is_model(m)]
+
+
+def _annotations_at(location: Sequence[str | int]) -> list[Any]:
+    annotations: list[Any] = [RunConfig]
+    for part in location:
+        annotations = [inner for outer in annotations for inner in _step_into(outer, part)]
+    return annotations
 
 
 def _step_into(annotation: Any, part: str | int) -> list[Any]:
@@ -210,5 +261,8 @@ def _is_model(candidate: Any) -> bool:
 
 
 def _short(value: Any) -> str:
-    text = json.dumps(value, default=str, ensure_ascii=False)
-    return text if len(text) <= _VALUE_LENGTH else text[: _VALUE_LENGTH - 3] + "..."
+    return _short_text(json.dumps(value, default=str, ensure_ascii=False))
+
+
+def _short_text(text: str, length: int = _VALUE_LENGTH) -> str:
+    return text if len(text) <= length else text[: length - 3] + "..."

@@ -34,6 +34,8 @@ from paretorank.schema import (
     VectorFeature,
 )
 
+_BLOCK_ROWS = 4096
+
 
 @dataclass(frozen=True)
 class Buckets:
@@ -102,10 +104,11 @@ class Encoder:
             columns[name] = self.numbers[name].transform(statistics[:, at].astype(np.float64))
         codes = [part for part in parts if isinstance(part, np.ndarray)]
         return EncodedFeatures(
-            np.stack(codes, axis=1) if codes else np.zeros((len(frame), 0), np.int32),
-            np.stack([columns[column.name] for column in self.layout.numeric], axis=1)
-            if self.layout.numeric
-            else np.zeros((len(frame), 0), np.float32),
+            _side_by_side(codes, np.empty((len(frame), len(codes)), np.int32)),
+            _side_by_side(
+                [columns[column.name] for column in self.layout.numeric],
+                np.empty((len(frame), len(self.layout.numeric)), np.float32),
+            ),
             tuple(part for part in parts if isinstance(part, Ragged)),
         )
 
@@ -201,3 +204,12 @@ def vector_block(name: str, feature: VectorFeature, frame: pl.DataFrame) -> np.n
     block = np.full((len(frame), feature.dim), np.nan, dtype=np.float32)
     block[lists.lengths > 0] = as_floats(lists.values).reshape(-1, feature.dim)
     return block
+
+
+def _side_by_side(columns: list[np.ndarray], rows: np.ndarray) -> np.ndarray:
+    """Write columns into rows, some rows at a time so that they stay in the cache."""
+    for start in range(0, len(rows), _BLOCK_ROWS):
+        block = rows[start : start + _BLOCK_ROWS]
+        for at, column in enumerate(columns):
+            block[:, at] = column[start : start + _BLOCK_ROWS]
+    return rows

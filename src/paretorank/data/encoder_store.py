@@ -1,6 +1,7 @@
 """Save and load an encoder: JSON for what is small, Parquet for tables; no pickle."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,14 +13,29 @@ from paretorank.data.layout import Layout
 from paretorank.data.numbers import FittedNumber
 from paretorank.data.statistics import FittedStatistic, Overall, Totals
 from paretorank.data.vocabulary import Vocabulary
-from paretorank.foundation.files import atomic_path, read_json, write_json
+from paretorank.foundation.errors import RunError, ShardError
+from paretorank.foundation.files import atomic_path, file_digest, read_json, write_json
 from paretorank.schema import FeatureConfig, StatisticConfig
 
 _FEATURES: TypeAdapter[dict[str, FeatureConfig]] = TypeAdapter(dict[str, FeatureConfig])
 
 
-def save_encoder(encoder: Encoder, folder: Path) -> None:
-    """Write an encoder into a folder; the same encoder always gives the same files."""
+_UNREADABLE = (
+    RunError,
+    OSError,
+    pl.exceptions.PolarsError,
+    pl.exceptions.PanicException,
+    KeyError,
+    TypeError,
+    ValueError,
+)
+
+
+def save_encoder(encoder: Encoder, folder: Path) -> dict[str, str]:
+    """Write an encoder into a folder, and return the digest of every file.
+
+    The same encoder always gives the same files.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     vocabularies: dict[str, dict[str, str | int]] = {}
     for at, (name, codes) in enumerate(encoder.vocabularies.items()):
@@ -62,11 +78,26 @@ def save_encoder(encoder: Encoder, folder: Path) -> None:
         },
     }
     write_json(folder / "encoder.json", content)
+    return {path.name: file_digest(path) for path in sorted(folder.iterdir()) if path.is_file()}
 
 
 def load_encoder(folder: Path) -> Encoder:
-    """Read an encoder that `save_encoder` wrote."""
-    content = read_json(folder / "encoder.json")
+    """Read an encoder that `save_encoder` wrote.
+
+    Raises:
+        ShardError: a file is missing or damaged.
+    """
+    try:
+        return _load(folder, read_json(folder / "encoder.json"))
+    except _UNREADABLE as error:
+        problem = (str(error).splitlines() or ["?"])[0]
+        raise ShardError(
+            f"The encoder in {folder} cannot be read: {problem}",
+            hint="Prepare the data again with `paretorank ingest --force`.",
+        ) from error
+
+
+def _load(folder: Path, content: dict[str, Any]) -> Encoder:
     features = _FEATURES.validate_python(content["features"], strict=False)
     overall = content["overall"]
     return Encoder(

@@ -8,6 +8,7 @@ Shapes: N training rows, T tasks, S columns of statistics.
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -21,7 +22,6 @@ from paretorank.data.encoder import (
     statistic_columns,
     vector_block,
 )
-from paretorank.data.hashing import mix
 from paretorank.data.history import FittedHistory, fit_item_values
 from paretorank.data.layout import (
     CategoricalColumn,
@@ -33,19 +33,8 @@ from paretorank.data.layout import (
 from paretorank.data.lists import read_lists
 from paretorank.data.numbers import FittedNumber, fit_line, fit_number
 from paretorank.data.sketches import Sample, ValueCounts
-from paretorank.data.statistics import (
-    N_FOLDS,
-    FittedStatistic,
-    Overall,
-    Totals,
-    entity_keys,
-    fit_totals,
-    other_fold_totals,
-    past_totals,
-    statistic_features,
-)
-from paretorank.data.timeline import moments, seconds
-from paretorank.data.vocabulary import Vocabulary, fit_vocabulary, value_kind, without
+from paretorank.data.statistics_fit import StatisticsFit
+from paretorank.data.vocabulary import Vocabulary, fit_vocabulary, without
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
 from paretorank.schema import (
@@ -79,14 +68,27 @@ class Fitted:
     encoder: Encoder
     train_statistics: Float32[np.ndarray, "N S"]
 
+    def own_statistics(self, start: int, stop: int) -> Float32[np.ndarray, "n S"]:
+        """Return the statistics of some training rows; a file is not kept in memory after it."""
+        return np.array(_mapped_anew(self.train_statistics)[start:stop])
 
-def fit_encoder(plan: FitPlan, chunks: Iterable[pl.DataFrame]) -> Fitted:
-    """Fit on chunks of training rows; labels are columns named like their tasks."""
+
+def fit_encoder(
+    plan: FitPlan, chunks: Iterable[pl.DataFrame], scratch: Path | None = None
+) -> Fitted:
+    """Fit on chunks of training rows; labels are columns as `LABEL_PREFIX` says.
+
+    Args:
+        plan: what to fit.
+        chunks: the training rows, in the order of the log.
+        scratch: a file for the training rows' own statistics, to be removed after use; without
+            one they stay in memory.
+    """
     check_plan(plan)
     fit = _Fit(plan)
     for chunk in chunks:
         fit.update(chunk)
-    return fit.finish()
+    return fit.finish(scratch)
 
 
 def check_plan(plan: FitPlan) -> None:
@@ -122,43 +124,24 @@ class _Fit:
         self.counts = {n: ValueCounts() for n, f in plan.features.items() if _counts_values(f)}
         self.samples: dict[str, Sample] = {}
         self.has_missing: dict[str, bool] = {}
-        self.labels: list[np.ndarray] = []
-        self.moments: list[np.ndarray] = []
-        self.entities: dict[str, list[np.ndarray]] = {name: [] for name in plan.statistics}
-        self.key_kinds: dict[str, tuple[str, ...]] = {}
-        self.time_dtype: pl.DataType = pl.Int64()
+        self.statistics = StatisticsFit(plan.statistics, plan.labels, plan.time)
         self.histories: dict[str, FittedHistory] = {}
 
     def update(self, chunk: pl.DataFrame) -> None:
         """Take in one chunk of training rows."""
         for name, feature in self.plan.features.items():
             self._update_feature(name, feature, chunk)
-        names = [label.name for label in self.plan.labels]
-        self.labels.append(
-            chunk.select(pl.col(names).fill_null(float("nan"))).to_numpy().astype(np.float32)
-        )
-        if self.plan.time is not None and self.plan.statistics:
-            self.time_dtype = chunk[self.plan.time].dtype
-            self.moments.append(moments(chunk[self.plan.time]))
-        for name, statistic in self.plan.statistics.items():
-            if name not in self.key_kinds:
-                self.key_kinds[name] = tuple(value_kind(chunk[c]) for c in statistic.of)
-            keys = entity_keys(chunk, statistic.of, self.key_kinds[name])
-            self.entities[name].append(keys)
+        self.statistics.update(chunk)
 
-    def finish(self) -> Fitted:
+    def finish(self, scratch: Path | None) -> Fitted:
         """Return the encoder and the training rows' own statistics."""
-        n_tasks = len(self.plan.labels)
-        labels = np.concatenate(self.labels) if self.labels else np.zeros((0, n_tasks), np.float32)
-        self.labels.clear()
         vocabularies = {
             name: self._vocabulary(name, feature)
             for name, feature in self.plan.features.items()
             if _owns_table(feature)
         }
         numbers = {n: self._number(n) for n in self.samples}
-        overall = _overall(self.plan.labels, labels)
-        statistics, train = self._statistics(labels, overall)
+        statistics, overall, train = self.statistics.finish(scratch)
         names = [
             column
             for name, statistic in statistics.items()
@@ -174,7 +157,7 @@ class _Fit:
             statistics,
             overall,
         )
-        return Fitted(encoder, train)
+        return Fitted(encoder, _mapped_anew(train))
 
     def _update_feature(self, name: str, feature: FeatureConfig, chunk: pl.DataFrame) -> None:
         column = chunk[feature.column or name]
@@ -225,44 +208,6 @@ class _Fit:
         if isinstance(feature, NumericFeature):
             return fit_number(feature, self.samples[name].result())
         return fit_line(self.samples[name].result())
-
-    def _statistics(
-        self, labels: np.ndarray, overall: Overall
-    ) -> tuple[dict[str, FittedStatistic], np.ndarray]:
-        fitted: dict[str, FittedStatistic] = {}
-        blocks = [np.zeros((len(labels), 0), np.float32)]
-        time = np.concatenate(self.moments) if self.moments else None
-        for name, config in self.plan.statistics.items():
-            entity = np.concatenate(self.entities.pop(name) or [np.zeros(0, np.uint64)])
-            tasks = config.tasks or overall.names
-            part = labels[:, [overall.names.index(task) for task in tasks]]
-            keys, totals = fit_totals(entity, part)
-            kinds = self.key_kinds.get(name, ("int",) * len(config.of))
-            fitted[name] = FittedStatistic(config, tuple(tasks), kinds, keys, totals)
-            own = self._leak_free(config, entity, part, time)
-            blocks.append(statistic_features(own, overall.of(tuple(tasks)), config.smoothing))
-        return fitted, np.concatenate(blocks, axis=1)
-
-    def _leak_free(
-        self,
-        config: StatisticConfig,
-        entity: np.ndarray,
-        labels: np.ndarray,
-        time: np.ndarray | None,
-    ) -> Totals:
-        """Return what each training row may see of its own entity.
-
-        Periods that put all rows into one would leave nothing to see, while later rows see
-        everything: then moments count, and without two moments, folds.
-        """
-        if time is not None and config.refresh_s:
-            period = np.floor(seconds(self.time_dtype, time) / config.refresh_s)
-            if _differ(period):
-                return past_totals(entity, labels, period)
-        if time is not None and _differ(time):
-            return past_totals(entity, labels, time)
-        fold = mix(np.arange(len(entity))) % np.uint64(N_FOLDS)
-        return other_fold_totals(entity, labels, fold.astype(np.int64))
 
     def _layout(
         self,
@@ -320,11 +265,6 @@ def plan_columns(plan: FitPlan) -> list[str]:
     return list(dict.fromkeys(needed))
 
 
-def _differ(values: np.ndarray) -> bool:
-    known = values[np.isfinite(values)]
-    return bool(len(known)) and bool(known.min() < known.max())
-
-
 def _owns_table(feature: FeatureConfig) -> bool:
     return isinstance(feature, CategoricalFeature | SequenceFeature) and feature.table is None
 
@@ -334,11 +274,8 @@ def _counts_values(feature: FeatureConfig) -> bool:
     return _owns_table(feature) and not hashed
 
 
-def _overall(labels: Sequence[LabelSpec], values: np.ndarray) -> Overall:
-    observed = np.ma.masked_invalid(values.astype(np.float64))
-    return Overall(
-        tuple(label.name for label in labels),
-        tuple(label.kind for label in labels),
-        np.ma.filled(observed.mean(axis=0), 0.0) if len(values) else np.zeros(len(labels)),
-        np.ma.filled(observed.std(axis=0), 1.0) if len(values) else np.ones(len(labels)),
-    )
+def _mapped_anew(values: np.ndarray) -> np.ndarray:
+    """Return a fresh mapping of a mapped file, without the pages that were read through the old."""
+    if not isinstance(values, np.memmap) or values.filename is None:
+        return values
+    return np.memmap(values.filename, values.dtype, "r", shape=values.shape)

@@ -1,7 +1,7 @@
 """Encode a log once: source -> split -> fit on train -> encode -> shards, streaming."""
 
-import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,20 +11,21 @@ import polars as pl
 from paretorank.data.encoded import EncodedRows
 from paretorank.data.encoder import Encoder
 from paretorank.data.encoder_store import save_encoder
-from paretorank.data.fit import FitPlan, check_plan, fit_encoder, plan_columns
+from paretorank.data.fit import FitPlan, Fitted, check_plan, fit_encoder, plan_columns
 from paretorank.data.hashing import stable_hash
 from paretorank.data.labels import (
+    LABEL_PREFIX,
     check_labels,
     label_columns,
     label_expressions,
+    refuse_one_value,
     refuse_violations,
     violation_expressions,
 )
+from paretorank.data.replacement import replacing
 from paretorank.data.shard_format import (
     ENCODER_FOLDER,
     FORMAT_VERSION,
-    MANIFEST,
-    SHARD_FOLDER,
     LabelSummary,
     Manifest,
 )
@@ -32,21 +33,19 @@ from paretorank.data.shard_writer import ShardWriter
 from paretorank.data.source import collect, open_log, open_table, require_columns
 from paretorank.data.splits import ROW_COLUMN, SPLITS, Split, split_expression
 from paretorank.data.stream import stream
+from paretorank.data.suitability import refuse_unsuited
 from paretorank.foundation.errors import ConfigError, DataError
 from paretorank.foundation.progress import Listener, silent
 from paretorank.schema import (
-    CategoricalFeature,
     DataConfig,
     FeatureConfig,
     HistoryFeature,
     LabelSpec,
-    NumericFeature,
     SplitName,
     StatisticConfig,
 )
 
 SPLIT_COLUMN = "__split"
-LABEL_PREFIX = "__label:"
 
 
 @dataclass(frozen=True)
@@ -66,14 +65,26 @@ class IngestRequest:
 
 
 def ingest_log(request: IngestRequest, target: Path, listener: Listener = silent) -> Manifest:
-    """Prepare a data set in `target`; what was there before is removed first.
+    """Prepare a data set in `target`; what was there before stays until the new one is whole.
 
     Raises:
         ConfigError: the request asks for what the log does not have.
         DataError: the log cannot be read, or labels are not of their kind.
+        ShardError: the data set cannot be written.
     """
     frame = prepare_frame(request)
     counts = _count_rows(request, frame)
+    with replacing(target) as folder:
+        return _prepare(request, frame, counts, folder, listener)
+
+
+def _prepare(
+    request: IngestRequest,
+    frame: pl.LazyFrame,
+    counts: Mapping[str, int],
+    folder: Path,
+    listener: Listener,
+) -> Manifest:
     plan = FitPlan(
         request.features,
         request.statistics,
@@ -83,40 +94,56 @@ def ingest_log(request: IngestRequest, target: Path, listener: Listener = silent
     )
     train = frame.filter(pl.col(SPLIT_COLUMN) == int(Split.TRAIN))
     names = [label.name for label in request.labels]
-    wanted = [*plan_columns(plan), *(LABEL_PREFIX + name for name in names)]
+    labels = [LABEL_PREFIX + name for name in names]
+    wanted = [*plan_columns(plan), *labels]
     n_train = counts[SPLITS[Split.TRAIN]]
     chunks = stream(train.select(wanted), stage="fit", total=n_train, listener=listener)
-    fitted = fit_encoder(plan, (chunk.rename(_task_names(names)) for chunk in chunks))
-    target.mkdir(parents=True, exist_ok=True)
-    (target / MANIFEST).unlink(missing_ok=True)
-    shutil.rmtree(target / SHARD_FOLDER, ignore_errors=True)
-    shutil.rmtree(target / ENCODER_FOLDER, ignore_errors=True)
-    save_encoder(fitted.encoder, target / ENCODER_FOLDER)
-    writers = {split: ShardWriter(target, split, request.data.shard_rows) for split in SPLITS}
-    summary = _Summary(names)
-    at = 0
-    total = sum(counts.values())
-    for chunk in stream(frame, stage="encode", total=total, listener=listener):
-        for code, split in enumerate(SPLITS):
-            part = chunk.filter(pl.col(SPLIT_COLUMN) == code)
-            if part.is_empty():
-                continue
-            own = None
-            if code == Split.TRAIN:
-                own = fitted.train_statistics[at : at + len(part)]
-                at += len(part)
-            rows = encode_rows(part, fitted.encoder, request.data, own)
-            writers[split].append(rows)
-            summary.update(split, rows.labels)
-    manifest = Manifest(
-        format_version=FORMAT_VERSION,
-        made_from=request.made_from,
-        layout=fitted.encoder.layout,
-        shards=tuple(entry for split in SPLITS for entry in writers[split].finish()),
-        labels=tuple(summary.result()),
+    scratch = folder / "train-statistics"
+    fitted = fit_encoder(plan, chunks, scratch)
+    wanted = list(dict.fromkeys([*_needed(request), ROW_COLUMN, SPLIT_COLUMN, *labels]))
+    rows = stream(
+        frame.select(wanted), stage="encode", total=sum(counts.values()), listener=listener
     )
-    manifest.write(target)
+    manifest = _write_rows(request, fitted, rows, folder)
+    scratch.unlink(missing_ok=True)
     return manifest
+
+
+def _write_rows(
+    request: IngestRequest, fitted: Fitted, chunks: Iterable[pl.DataFrame], folder: Path
+) -> Manifest:
+    """Encode all rows into shards; other threads write while this one encodes."""
+    summary = _Summary([label.name for label in request.labels])
+    at = 0
+    with ThreadPoolExecutor(2, "paretorank-writer") as pool:
+        digests = pool.submit(save_encoder, fitted.encoder, folder / ENCODER_FOLDER)
+        size = request.data.shard_rows
+        writers = {split: ShardWriter(folder, split, size, pool) for split in SPLITS}
+        for chunk in chunks:
+            for split, part in _by_split(chunk):
+                own = None
+                if split == "train":
+                    own = fitted.own_statistics(at, at + len(part))
+                    at += len(part)
+                rows = encode_rows(part, fitted.encoder, request.data, own)
+                writers[split].append(rows)
+                summary.update(split, rows.labels)
+        manifest = Manifest(
+            format_version=FORMAT_VERSION,
+            made_from=request.made_from,
+            layout=fitted.encoder.layout,
+            shards=tuple(entry for split in SPLITS for entry in writers[split].finish()),
+            labels=tuple(summary.result()),
+            encoder=digests.result(),
+        )
+    manifest.write(folder)
+    return manifest
+
+
+def _by_split(chunk: pl.DataFrame) -> Iterator[tuple[SplitName, pl.DataFrame]]:
+    codes = chunk[SPLIT_COLUMN]
+    for code in codes.unique().sort().to_list():
+        yield SPLITS[code], chunk if (codes == code).all() else chunk.filter(codes == code)
 
 
 def prepare_frame(request: IngestRequest, *, with_split: bool = True) -> pl.LazyFrame:
@@ -130,7 +157,7 @@ def prepare_frame(request: IngestRequest, *, with_split: bool = True) -> pl.Lazy
     frame = open_log(request.data, request.folder, request.log).with_row_index(ROW_COLUMN)
     require_columns(frame, _needed(request))
     check_labels(request.labels, frame)
-    _refuse_lists(request.features, frame)
+    refuse_unsuited(request.features, frame)
     labels = [
         expression.alias(LABEL_PREFIX + label.name)
         for label, expression in zip(request.labels, label_expressions(request.labels), strict=True)
@@ -157,7 +184,7 @@ def encode_rows(
         inputs.codes,
         inputs.numeric,
         inputs.ragged,
-        np.stack(labels, axis=1).astype(np.float32),
+        np.stack(labels, axis=1).astype(np.float32, copy=False),
         _weights(chunk, data.weight),
         _users(chunk, data.keys.user, row),
         row,
@@ -213,21 +240,6 @@ def _needed(request: IngestRequest) -> dict[str, str]:
     return from_features | from_statistics | from_keys | weight | label_columns(request.labels)
 
 
-def _refuse_lists(features: Mapping[str, FeatureConfig], frame: pl.LazyFrame) -> None:
-    schema = frame.collect_schema()
-    for name, feature in features.items():
-        single = isinstance(feature, NumericFeature) or (
-            isinstance(feature, CategoricalFeature) and not feature.multi
-        )
-        dtype = schema[feature.column or name]
-        if single and (dtype.is_nested() or dtype == pl.Object):
-            raise DataError(
-                f"features.{name}: the column {feature.column or name!r} is {dtype}, but a "
-                f"{feature.kind} feature takes one value per row.",
-                hint='Use kind = "categorical" with multi = true, "sequence" or "vector".',
-            )
-
-
 def _count_rows(request: IngestRequest, frame: pl.LazyFrame) -> dict[str, int]:
     """Count the rows of every split, and refuse labels outside their kind and an empty train."""
     violations = [
@@ -237,8 +249,12 @@ def _count_rows(request: IngestRequest, frame: pl.LazyFrame) -> dict[str, int]:
         )
     ]
     observed = [pl.col(LABEL_PREFIX + label.name).count() for label in request.labels]
+    averages = [
+        pl.col(LABEL_PREFIX + label.name).mean().alias(f"mean:{label.name}")
+        for label in request.labels
+    ]
     totals = collect(
-        frame.group_by(SPLIT_COLUMN).agg(pl.len().alias("rows"), *violations, *observed)
+        frame.group_by(SPLIT_COLUMN).agg(pl.len().alias("rows"), *violations, *observed, *averages)
     )
     counts = dict(zip(totals[SPLIT_COLUMN].to_list(), totals["rows"].to_list(), strict=True))
     sums = {
@@ -252,6 +268,11 @@ def _count_rows(request: IngestRequest, frame: pl.LazyFrame) -> dict[str, int]:
             hint="Is the log empty, or does data.split send every row elsewhere?",
         )
     train = totals.filter(pl.col(SPLIT_COLUMN) == int(Split.TRAIN))
+    means = {
+        label.name: train[f"mean:{label.name}"].item()
+        for label in request.labels
+        if train[LABEL_PREFIX + label.name].item()
+    }
     for label in request.labels:
         if not train[LABEL_PREFIX + label.name].sum():
             raise DataError(
@@ -259,6 +280,7 @@ def _count_rows(request: IngestRequest, frame: pl.LazyFrame) -> dict[str, int]:
                 "training rows.",
                 hint="Check the column, observed_when and the split; or remove the task.",
             )
+    refuse_one_value(request.labels, means)
     return {name: int(counts.get(code, 0)) for code, name in enumerate(SPLITS)}
 
 
@@ -278,10 +300,6 @@ def _item_tables(request: IngestRequest, frame: pl.LazyFrame) -> list[pl.DataFra
                     source = table
             tables.append(collect(source.select(pair).drop_nulls().unique()))
     return tables
-
-
-def _task_names(names: Sequence[str]) -> dict[str, str]:
-    return {LABEL_PREFIX + name: name for name in names}
 
 
 def _weights(chunk: pl.DataFrame, column: str | None) -> np.ndarray:

@@ -8,6 +8,9 @@ from paretorank.data.condition import columns_of, parse_condition
 from paretorank.foundation.errors import ConfigError, DataError
 from paretorank.schema import LabelSpec
 
+LABEL_PREFIX = "__label:"
+"""Before the name of a task: its column of prepared labels, which no log has."""
+
 
 def label_columns(labels: Sequence[LabelSpec]) -> dict[str, str]:
     """Return every column that the labels read -> the configuration key that asks for it."""
@@ -76,12 +79,30 @@ def refuse_violations(labels: Sequence[LabelSpec], counts: Mapping[str, int]) ->
             )
 
 
+def refuse_one_value(labels: Sequence[LabelSpec], means: Mapping[str, float]) -> None:
+    """Raise a DataError for a binary task that always or never happens.
+
+    Args:
+        labels: the labels.
+        means: mean of the observed labels of the training rows, by task.
+    """
+    for label in labels:
+        if label.kind == "binary" and means[label.name] in {0.0, 1.0}:
+            raise DataError(
+                f"tasks.{label.name}: the column {label.column!r} has one value only, "
+                f"{means[label.name]:g}, on the training rows where it is observed.",
+                hint="Check the column, observed_when and the split; or remove the task.",
+            )
+
+
 _RULES = {
     "binary": "0, 1 or missing",
-    "regression": "finite numbers",
-    "duration": "finite numbers >= 0",
-    "count": "whole numbers >= 0",
+    "regression": "finite numbers below 1e30",
+    "duration": "finite numbers >= 0 below 1e30",
+    "count": "whole numbers >= 0 below 1e30",
 }
+_LARGEST = 1e30
+"""What float32 can add up over all rows of a log."""
 
 
 def _number(label: LabelSpec) -> pl.Expr:
@@ -91,15 +112,16 @@ def _number(label: LabelSpec) -> pl.Expr:
 def _violates(label: LabelSpec) -> pl.Expr:
     value, raw = _number(label), pl.col(label.column)
     unreadable = raw.is_not_null() & raw.cast(pl.Float64, strict=False).is_null()
+    too_large = (value * max(1.0, label.scale)).abs() > _LARGEST
     match label.kind:
         case "binary":
             return unreadable | (value != 0) & (value != 1)
         case "regression":
-            return unreadable | value.is_infinite()
+            return unreadable | too_large
         case "duration":
-            return unreadable | value.is_infinite() | (value < 0)
+            return unreadable | too_large | (value < 0)
         case "count":
-            return unreadable | value.is_infinite() | (value < 0) | (value != value.floor())
+            return unreadable | too_large | (value < 0) | (value != value.floor())
 
 
 def _observed(label: LabelSpec, by_name: Mapping[str, LabelSpec]) -> pl.Expr:

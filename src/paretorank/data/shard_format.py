@@ -13,6 +13,8 @@ shards/train-00000/codes.npy   int32 [N, F]   categorical codes
 
 from pathlib import Path
 
+from pydantic import Field
+
 from paretorank.data.layout import Layout
 from paretorank.foundation.errors import RunError, ShardError
 from paretorank.foundation.files import read_json, write_text
@@ -54,6 +56,8 @@ class Manifest(Section):
     layout: Layout
     shards: tuple[ShardEntry, ...]
     labels: tuple[LabelSummary, ...]
+    encoder: dict[str, str] = Field(default_factory=dict)
+    """File name in the encoder's folder -> BLAKE2b digest of its bytes."""
 
     def n_rows(self, split: str) -> int:
         """Return how many rows a split has."""

@@ -7,7 +7,13 @@ from pathlib import Path
 import numpy as np
 
 from paretorank.data.encoded import EncodedRows, Ragged, concatenate
-from paretorank.data.shard_format import ARRAYS, SHARD_FOLDER, Manifest, ShardEntry
+from paretorank.data.shard_format import (
+    ARRAYS,
+    ENCODER_FOLDER,
+    SHARD_FOLDER,
+    Manifest,
+    ShardEntry,
+)
 from paretorank.foundation.errors import ShardError
 from paretorank.foundation.files import file_digest
 from paretorank.schema import SplitName
@@ -31,6 +37,7 @@ class ShardSet:
         self.layout = manifest.layout.model_copy(update={"labels": kept})
         self.entries = [entry for entry in manifest.shards if entry.split == split]
         self._folder = folder / SHARD_FOLDER
+        self._encoder = {folder / ENCODER_FOLDER / n: d for n, d in manifest.encoder.items()}
         self._ends = np.cumsum([entry.n_rows for entry in self.entries], dtype=np.int64)
         self._open = cache(self._map)
 
@@ -48,16 +55,19 @@ class ShardSet:
         return concatenate(parts) if parts else self._nothing()
 
     def verify(self) -> None:
-        """Compare every file with its checksum.
+        """Compare every file of the split and of the encoder with its checksum.
 
         Raises:
             ShardError: a file is missing or is not what was written.
         """
-        for entry in self.entries:
-            for file, digest in entry.digests.items():
-                path = self._folder / entry.name / file
-                if not path.exists() or file_digest(path) != digest:
-                    raise _damaged(path, "does not match its checksum")
+        shards = {
+            self._folder / entry.name / file: digest
+            for entry in self.entries
+            for file, digest in entry.digests.items()
+        }
+        for path, digest in (self._encoder | shards).items():
+            if not path.exists() or file_digest(path) != digest:
+                raise _damaged(path, "does not match its checksum")
 
     def _map(self, index: int) -> EncodedRows:
         entry = self.entries[index]
@@ -102,7 +112,7 @@ def _load(path: Path, entry: ShardEntry, n_rows: int | None) -> np.ndarray:
         array = np.load(path, mmap_mode="r", allow_pickle=False)
     except FileNotFoundError:
         raise _damaged(path, "is missing") from None
-    except (ValueError, OSError, EOFError) as error:
+    except Exception as error:  # noqa: BLE001 - NumPy raises whatever its header parser does
         raise _damaged(path, f"is not readable ({error})") from None
     if n_rows is not None and len(array) != n_rows:
         raise _damaged(path, f"has {len(array)} rows, shard {entry.name} has {entry.n_rows}")

@@ -1,6 +1,7 @@
 """Open Parquet, CSV and Arrow, files, folders and globs, as one lazy Polars frame."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ _READERS = {
     ".ipc": "ipc",
 }
 _INFERENCE_ROWS = 10_000
+_PLACE_LENGTH = 200
 
 
 def open_log(data: DataConfig, folder: Path, log: pl.LazyFrame | None = None) -> pl.LazyFrame:
@@ -58,23 +60,26 @@ def open_table(place: str | Sequence[str], folder: Path) -> pl.LazyFrame:
             hint="Give one format per table, for instance with a glob such as 'log/*.parquet'.",
         )
     frame = _scan(paths, formats.pop())
-    try:
+    hint = "Is the file complete, and is its ending that of its format?"
+    with reading(f"{paths[0]} cannot be read", hint):
         frame.collect_schema()
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(
-            f"{paths[0]} cannot be read: {_first_line(error)}",
-            hint="Is the file complete, and is its ending that of its format?",
-        ) from None
     return frame
 
 
 def table_files(place: str | Sequence[str], folder: Path) -> list[Path]:
     """Return the files that make up a table, sorted by name."""
     patterns = [place] if isinstance(place, str) else list(place)
-    found = [path for pattern in patterns for path in _expand(pattern, folder)]
+    try:
+        found = [path for pattern in patterns for path in _expand(pattern, folder)]
+    except (OSError, ValueError, RuntimeError) as error:  # too long, impossible, no such user
+        reason = getattr(error, "strerror", None) or _first_line(error)
+        raise DataError(
+            f"{_shorten(place)} is no path: {reason}.",
+            hint="Give a file, a folder or a glob such as 'log/*.parquet'.",
+        ) from None
     if not found:
         raise DataError(
-            f"{place} names no file (looked in {folder}).",
+            f"{_shorten(place)} names no file (looked in {folder}).",
             hint="Paths are relative to the configuration file; check the spelling and the ending.",
         )
     return found
@@ -126,13 +131,23 @@ def require_columns(frame: pl.LazyFrame, columns: Mapping[str, str]) -> None:
 
 def collect(frame: pl.LazyFrame) -> pl.DataFrame:
     """Run a query with the streaming engine and give reading errors a name."""
-    try:
+    with reading():
         return frame.collect(engine="streaming")
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(
-            f"The data cannot be read: {_first_line(error)}",
-            hint="Is every file complete, and do columns keep their type in all files?",
-        ) from None
+
+
+@contextmanager
+def reading(
+    problem: str = "The data cannot be read",
+    hint: str = "Is every file complete, and do columns keep their type in all files?",
+) -> Iterator[None]:
+    """Turn every failure of Polars inside the block into a DataError.
+
+    Polars panics on some damaged files, which is no `Exception`.
+    """
+    try:
+        yield
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        raise DataError(f"{problem}: {_first_line(error)}", hint=hint) from None
 
 
 def _in_memory(rows: Any) -> pl.DataFrame | pl.Series | None:
@@ -144,6 +159,8 @@ def _in_memory(rows: Any) -> pl.DataFrame | pl.Series | None:
 
 
 def _expand(pattern: str, folder: Path) -> list[Path]:
+    if not pattern:
+        return []
     if "://" in pattern:
         return [Path(pattern)]
     given = Path(pattern).expanduser()
@@ -155,6 +172,11 @@ def _expand(pattern: str, folder: Path) -> list[Path]:
     base = Path(given.anchor) if given.is_absolute() else folder
     inside = given.relative_to(base) if given.is_absolute() else given
     return sorted(p for p in base.glob(str(inside)) if p.is_file())
+
+
+def _shorten(place: str | Sequence[str]) -> str:
+    text = str(place) or '""'
+    return text if len(text) <= _PLACE_LENGTH else text[:_PLACE_LENGTH] + "..."
 
 
 def _format(path: Path) -> str:
@@ -171,7 +193,8 @@ def _scan(paths: Sequence[Path], kind: str) -> pl.LazyFrame:
     files = [str(path) for path in paths]
     match kind:
         case "parquet":
-            return pl.scan_parquet(files, glob=False)
+            # Damaged statistics would drop rows in one pass and not in another, unnoticed.
+            return pl.scan_parquet(files, glob=False, use_statistics=False)
         case "csv" | "tsv":
             return pl.scan_csv(
                 files,
@@ -215,13 +238,9 @@ def _join(log: pl.LazyFrame, join: JoinConfig, folder: Path, *, place: str) -> p
 
 def _refuse_repeated_keys(table: pl.LazyFrame, keys: list[str], name: str, place: str) -> None:
     query = table.select(pl.len().alias("rows"), pl.struct(keys).n_unique().alias("keys"))
-    try:
+    hint = "Is the file complete, and are key columns of the same kind in both tables?"
+    with reading(f"{place}: {name} cannot be joined", hint):
         rows, unique = query.collect(engine="streaming").row(0)
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(
-            f"{place}: {name} cannot be joined: {_first_line(error)}",
-            hint="Key columns must be of the same kind in both tables.",
-        ) from None
     if rows != unique:
         raise DataError(
             f"{place}: {name} has {rows} rows for {unique} values of {', '.join(keys)}; "
@@ -237,5 +256,7 @@ def _as_series(name: str, value: Any) -> pl.Series:
     return pl.Series(name, value)
 
 
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+def _first_line(error: BaseException) -> str:
+    """Return what went wrong; Polars adds hints about its own interface, which users never see."""
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return line.partition("hint:")[0].rstrip(" ,.(") or line

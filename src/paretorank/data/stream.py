@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import polars as pl
 
-from paretorank.foundation.errors import DataError
+from paretorank.data.source import reading
 from paretorank.foundation.progress import Listener, Progress, silent
 
 CHUNK_ROWS = 131_072
@@ -19,7 +19,7 @@ def stream(
         DataError: the query fails on the way.
     """
     done = 0
-    try:
+    with reading():
         chunks = frame.collect_batches(
             chunk_size=CHUNK_ROWS, maintain_order=True, engine="streaming"
         )
@@ -27,8 +27,3 @@ def stream(
             done += len(chunk)
             yield chunk
             listener(Progress(stage, done, total))
-    except (pl.exceptions.PolarsError, OSError) as error:
-        raise DataError(
-            f"The data cannot be read: {(str(error).splitlines() or ['?'])[0]}",
-            hint="Is every file complete, and do columns keep their type in all files?",
-        ) from None

@@ -18,6 +18,7 @@ UNKNOWN = 1
 N_RESERVED = 2
 _DENSE_SPAN = 4
 _DENSE_FLOOR = 1 << 20
+_SMALL_INTEGERS = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,8 @@ class Vocabulary:
 
     def encode(self, column: pl.Series) -> Int32[np.ndarray, " N"]:
         """Return the code of every value."""
+        if self.kind == "int" and column.dtype in _SMALL_INTEGERS and not column.null_count():
+            return self._lookup(column.to_numpy())
         values = canonical(column, self.kind)
         if self.kind == "text":
             codes_N = values.replace_strict(
@@ -76,6 +79,8 @@ class Vocabulary:
             return np.full(len(raw), UNKNOWN, dtype=np.int32)
         table = self._dense
         if table is not None:
+            if len(raw) and raw.min() >= 0 and raw.max() < len(table):
+                return table[raw]
             inside = (raw >= 0) & (raw < len(table))
             return np.where(inside, table[np.where(inside, raw, 0)], UNKNOWN)
         known, codes = self._sorted

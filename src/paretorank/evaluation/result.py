@@ -57,6 +57,20 @@ class EvaluationResult:
         """Return the lines with None for NaN, ready for a JSON file."""
         return self.table.with_columns(pl.col("value", "low", "high").fill_nan(None)).to_dicts()
 
+    def __str__(self) -> str:
+        """Return all lines without their notes, as wide as they need to be."""
+        shown = self.table.drop("note", "n_positive", "n_users")
+        with pl.Config(
+            tbl_rows=-1,
+            tbl_cols=-1,
+            tbl_width_chars=200,
+            fmt_str_lengths=80,
+            float_precision=4,
+            tbl_hide_dataframe_shape=True,
+            tbl_hide_column_data_types=True,
+        ):
+            return str(shown)
+
     def tasks(self) -> list[str]:
         """Return the tasks in their order."""
         return self.table["task"].unique(maintain_order=True).to_list()

@@ -187,7 +187,7 @@ def _aggregates(name: str, dtype: Any, *, approximate: bool) -> list[pl.Expr]:
     kind = kind_of(dtype)
     column = pl.col(name)
     if kind == "float":
-        column = column.fill_nan(None)
+        column = column.cast(pl.Float64).fill_nan(None)
     facts = {"nulls": column.null_count()}
     if kind not in ("list", "other"):
         values = column.drop_nulls()
@@ -212,6 +212,7 @@ def _column(
 ) -> ColumnProfile:
     kind = kind_of(dtype)
     values = sample[name].drop_nulls()
+    values = values.cast(pl.Float64) if dtype.is_decimal() else values
 
     def fact(key: str, otherwise: Any = 0) -> Any:
         found = totals.get(f"{name}\x1f{key}")

@@ -8,6 +8,7 @@ from paretorank.profiling.profile import ColumnProfile, TableProfile
 from paretorank.schema import KeysConfig
 
 _MIN_ROWS_PER_REQUEST = 1.2
+_MIN_USERS = 10  # fewer are a kind of device or a gender, and no split could be made by them
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,8 @@ def _can_be_key(column: ColumnProfile, role: str) -> bool:
     if column.kind not in ("integer", "text") and not (column.is_number and column.is_whole):
         return False
     if column.n_unique < 2 or column.is_unique or column.is_binary:  # noqa: PLR2004 - a key tells apart
+        return False
+    if role == "user" and column.n_unique < _MIN_USERS:
         return False
     per_value = column.filled / column.n_unique
     return role != "request" or per_value >= _MIN_ROWS_PER_REQUEST

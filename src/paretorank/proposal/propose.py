@@ -9,6 +9,7 @@ from paretorank.audit.finding import describing_key
 from paretorank.audit.leakage import find_leaks, purity
 from paretorank.audit.tables import added_up_columns
 from paretorank.data.source import collect
+from paretorank.foundation.errors import DataError
 from paretorank.profiling.profile import TableProfile, held_if_small, kind_of, profile, sample_rows
 from paretorank.proposal.features import ProposedFeature, find_feature, history_of
 from paretorank.proposal.keys import Keys, find_keys
@@ -68,9 +69,17 @@ def propose(
         log: how the configuration shall name the log.
         joins: the side tables, as the configuration shall name them.
         sides: the columns that each side table adds, under its name in `joins`.
+
+    Raises:
+        DataError: the log cannot be read or has no row.
     """
     frame = held_if_small(frame)
     sample = sample_rows(frame)
+    if sample.is_empty():
+        raise DataError(
+            f"{log} has no row, so nothing can be proposed.",
+            hint="Give a log with some thousand impressions.",
+        )
     table = profile(frame, sample)
     keys = find_keys(table)
     own, added_up = _origins(table, joins, sides or {})
@@ -78,8 +87,9 @@ def propose(
     features, left_out = _features(table, sample, keys.config, tasks, added_up)
     _leave_leaks_out(features, left_out, sample, keys.config, tasks.tasks)
     configs = {feature.name: feature.config for feature in features.values()}
-    statistics = find_statistics(table, sample, keys.config, configs, tasks.tasks)
     split, split_reason = _split(sample, keys.config)
+    counted = _counted_keys(keys.config, split)
+    statistics = find_statistics(table, sample, counted, configs, tasks.tasks)
     lines = [
         *head_lines(log, table.rows, len(table.columns)),
         *data_lines(
@@ -93,9 +103,7 @@ def propose(
         ),
         *section_lines("features", {f.name: (f.config, f.reason) for f in features.values()}),
         *section_lines("statistics", statistics),
-        *([line for task in tasks.tasks for line in task_lines(task)] or [NO_TASK]),
-        *rare_lines(tasks.rare),
-        *_balancer_lines(tasks.tasks),
+        *_task_lines(tasks),
         *left_out_lines(left_out),
     ]
     return Proposal(
@@ -106,9 +114,25 @@ def propose(
         statistics={name: config for name, (config, _) in statistics.items()},
         labels=tuple(_label(task) for task in tasks.tasks),
         left_out=left_out,
-        reasons={f.name: f.reason for f in features.values()}
-        | {task.column: task.reason for task in tasks.tasks},
+        reasons=_reasons(features, tasks.tasks),
     )
+
+
+def _task_lines(tasks: ProposedTasks) -> list[str]:
+    lines = [line for task in tasks.tasks for line in task_lines(task)] or [NO_TASK]
+    return [*lines, *rare_lines(tasks.rare), *_balancer_lines(tasks.tasks)]
+
+
+def _reasons(
+    features: Mapping[str, ProposedFeature], tasks: Sequence[ProposedTask]
+) -> dict[str, str]:
+    reasons = {feature.name: feature.reason for feature in features.values()}
+    return reasons | {task.column: task.reason for task in tasks}
+
+
+def _counted_keys(keys: KeysConfig, split: SplitConfig) -> KeysConfig:
+    """Return the keys worth counting: under a split by user, no later row is of a known one."""
+    return keys.model_copy(update={"user": None}) if split.by == "user" else keys
 
 
 def _origins(

@@ -52,7 +52,7 @@ def find_statistics(
         add(author, reason=f"{column.filled / column.n_unique:.0f} rows for each of its values")
     context, strength = _context(table, sample, keys, features, tasks)
     if context:
-        for key in named:
+        for key in (name for name in named if name != context):
             reason = f"{context} explains {strength:.1%} of the variance of a label"
             add(key, context, reason=reason)
     return found

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,8 @@ class Position:
     """Validations since the best one."""
     monitor: dict[str, Any] = field(default_factory=dict)
     finished: bool = False
+    n_steps: int = 0
+    """Steps of an epoch."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +89,20 @@ class Trainer:
         self.listener = listener
         self.optimizers = build_optimizers(config, model, balancer)
         self.position = Position()
+        self._meter = _Meter(model.task_names, config.batch_size)
 
     def fit(self, loader: Loader, validate: Callable[[], EvaluationResult]) -> FitReport:
-        """Train to the end, or until no validation gets better, and restore the best weights."""
+        """Train to the end, or until no validation gets better, and restore the best weights.
+
+        Raises:
+            RunError: the state was saved on other data, or with another batch size.
+        """
+        self._check_length(loader)
         started, first = time.monotonic(), self._done(loader)
         total = loader.n_steps * self.config.epochs
-        meter = _Meter(self.model.task_names, self.config.batch_size)
+        self.logbook.rewind(first)
         while not self.position.finished and self.position.epoch < self.config.epochs:
-            self._run_epoch(loader, validate, meter, total)
+            self._run_epoch(loader, validate, total)
         self.restore_best()
         seconds = time.monotonic() - started
         steps = self._done(loader) - first
@@ -127,6 +135,7 @@ class Trainer:
             ) from None
         self.optimizers.load_state(checkpoint.part("optimizer"))
         self.position = Position(**checkpoint.facts["position"])
+        self._meter.restore(checkpoint.part("meter"))
         self.monitor.restore(self.position.monitor)
 
     def restore_best(self) -> None:
@@ -140,10 +149,9 @@ class Trainer:
         self,
         loader: Loader,
         validate: Callable[[], EvaluationResult],
-        meter: "_Meter",
         total: int,
     ) -> None:
-        position, saved = self.position, time.monotonic()
+        position, meter, saved = self.position, self._meter, time.monotonic()
         checks = self._validation_steps(loader.n_steps)
         batches = loader.shuffled(
             seed=self.config.seed, epoch=position.epoch, first_step=position.step
@@ -208,11 +216,23 @@ class Trainer:
             **prefixed("model", self.model.state_dict()),
             **prefixed("balancer", self.balancer.state_dict()),
             **prefixed("optimizer", self.optimizers.state()),
+            **prefixed("meter", self._meter.state()),
         }
         at_end = position.step == loader.n_steps
         place = {"epoch": position.epoch + 1, "step": 0} if at_end else {}
         facts = {"position": {**vars(position), **place}}
+        self.logbook.sync()
         save_checkpoint(self.checkpoints / LAST, Checkpoint(tensors, facts))
+
+    def _check_length(self, loader: Loader) -> None:
+        position = self.position
+        if position.n_steps not in {0, loader.n_steps}:
+            raise RunError(
+                f"{self.checkpoints / LAST} was saved in epochs of {position.n_steps} steps, but "
+                f"an epoch has {loader.n_steps} steps now.",
+                hint="Resume with the same data and the same training.batch_size, or train anew.",
+            )
+        position.n_steps = loader.n_steps
 
     def _validation_steps(self, n_steps: int) -> set[int]:
         times = self.config.validations_per_epoch
@@ -247,6 +267,19 @@ class _Meter:
         }
         self._losses, self._weights = [], []
         return self._facts
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what has come in since the means were last read."""
+        return {
+            name: torch.from_numpy(np.stack(rows))
+            for name, rows in (("losses", self._losses), ("weights", self._weights))
+            if rows
+        }
+
+    def restore(self, tensors: Mapping[str, Tensor]) -> None:
+        """Take over what `state` returned."""
+        self._losses = list(tensors["losses"].numpy()) if tensors else []
+        self._weights = list(tensors["weights"].numpy()) if tensors else []
 
     def progress(self, now: float) -> dict[str, float | str]:
         """Return what a progress bar shows."""

@@ -50,7 +50,7 @@ class Demo:
 
 
 def run_demo(folder: Path, *, quick: bool = False, listener: Listener = silent) -> Demo:
-    """Simulate a feed, train eleven models on it, and put them beside the known truth.
+    """Simulate a feed, train ten models on it, and put them beside the known truth.
 
     Args:
         folder: where data and runs go; an earlier demo there is replaced.

@@ -8,22 +8,21 @@ import polars as pl
 from paretorank.config import RunConfig
 from paretorank.data.encoded import EncodedRows
 from paretorank.data.encoder import Encoder
-from paretorank.data.ingest import LABEL_PREFIX, SPLIT_COLUMN, encode_rows, prepare_frame
+from paretorank.data.ingest import SPLIT_COLUMN, encode_rows, prepare_frame
+from paretorank.data.labels import LABEL_PREFIX
 from paretorank.data.loader import Loader
 from paretorank.data.shard_reader import ShardSet
 from paretorank.data.source import require_columns
 from paretorank.data.splits import ROW_COLUMN, SPLITS
 from paretorank.data.stream import stream
 from paretorank.evaluation import EvaluationResult, ScoredRows, evaluate_rows
-from paretorank.foundation.errors import DataError
+from paretorank.foundation.errors import DataError, RunError
 from paretorank.foundation.progress import Listener, silent
 from paretorank.model import MultiTaskRanker, score_batches
 from paretorank.schema import SplitName
-from paretorank.workflows.ingest import ingest_request
-from paretorank.workflows.predict import batches_of, load_model
+from paretorank.workflows.ingest import ingest_request, log_digest
+from paretorank.workflows.predict import SCORE_ROWS, batches_of, load_model
 from paretorank.workflows.run_folder import RunFolder
-
-_BATCH_ROWS = 8192
 
 
 def evaluate_run(
@@ -40,6 +39,8 @@ def evaluate_run(
     The rows are read from the log again and pass through the run's own encoder, as at serving.
     """
     model, encoder, config = load_model(folder)
+    if rows is None:
+        refuse_another_log(folder, config)
     return evaluate_frame(
         model,
         encoder,
@@ -50,6 +51,21 @@ def evaluate_run(
         n_resamples=n_resamples,
         listener=listener,
     )
+
+
+def refuse_another_log(folder: RunFolder, config: RunConfig) -> None:
+    """Refuse to look for the test rows in a log that is not the one of the training.
+
+    Raises:
+        RunError: rows were handed over instead of a log, or files came, went or changed in size;
+            the splits would be others, and rows of training might be taken for test rows.
+    """
+    if folder.recorded("log") != log_digest(config):
+        raise RunError(
+            f"{folder.path}: the log is not as it was when the run was trained, so its splits "
+            "cannot be found again.",
+            hint="Name the rows to evaluate: --data FILE, or evaluate(rows) in Python.",
+        )
 
 
 def evaluate_frame(
@@ -71,6 +87,11 @@ def evaluate_frame(
     needed += [name for name in (config.data.keys.user, config.data.weight, by) if name]
     if by:
         require_columns(frame, {by: "--by"})
+        if frame.collect_schema()[by].is_nested():
+            raise DataError(
+                f"--by {by}: the column holds lists, which name no segment.",
+                hint="Give a column with one value per row.",
+            )
     parts: list[EncodedRows] = []
     segments: list[pl.Series] = []
 
@@ -107,7 +128,7 @@ def score_split(
     model: MultiTaskRanker, shards: ShardSet, config: RunConfig, *, listener: Listener = silent
 ) -> ScoredRows:
     """Score a prepared split."""
-    loader = Loader(shards, batch_size=_BATCH_ROWS)
+    loader = Loader(shards, batch_size=SCORE_ROWS)
     scores = score_batches(model, loader.in_order(), total=len(shards), listener=listener)
     rows = shards.read(0, len(shards))
     return ScoredRows(

@@ -21,7 +21,8 @@ from paretorank.training.checkpoint import load_checkpoint
 from paretorank.training.trainer import BEST
 from paretorank.workflows.run_folder import RunFolder
 
-_BATCH_ROWS = 8192
+SCORE_ROWS = 8192
+"""Rows that are scored together."""
 
 
 def load_model(folder: RunFolder) -> tuple[MultiTaskRanker, Encoder, RunConfig]:
@@ -64,7 +65,7 @@ def predict_frame(
     frame = join_tables(rows, config.data.joins, config.folder).with_row_index(ROW_COLUMN)
     require_columns(frame, encoder.columns)
     wanted = list(dict.fromkeys([ROW_COLUMN, *keys, *encoder.columns]))
-    parts: list[pl.DataFrame] = []
+    parts = [frame.select(keys).head(0).collect()]
 
     def encoded() -> Iterator[EncodedRows]:
         for chunk in stream(frame.select(wanted), stage="predict", listener=listener):
@@ -74,15 +75,15 @@ def predict_frame(
     scores = score_batches(model, batches_of(encoded()))
     columns = {name: scores[:, at] for at, name in enumerate(model.task_names)}
     clash = [name for name in keys if name in columns]
-    known = pl.concat(parts).drop(clash) if parts and keys else pl.DataFrame()
+    known = pl.concat(parts).drop(clash) if keys else pl.DataFrame()
     return pl.concat([known, pl.DataFrame(columns)], how="horizontal")
 
 
 def batches_of(parts: Iterator[EncodedRows]) -> Iterator[Batch]:
     """Cut encoded rows into batches for scoring."""
     for part in parts:
-        for at in range(0, len(part), _BATCH_ROWS):
-            yield make_batch(part.slice(at, min(at + _BATCH_ROWS, len(part))))
+        for at in range(0, len(part), SCORE_ROWS):
+            yield make_batch(part.slice(at, min(at + SCORE_ROWS, len(part))))
 
 
 def write_scores(scores: pl.DataFrame, path: Path) -> None:

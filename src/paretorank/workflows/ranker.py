@@ -19,7 +19,7 @@ from paretorank.foundation.progress import Listener, silent
 from paretorank.model import MultiTaskRanker
 from paretorank.schema import SplitConfig
 from paretorank.training import FitReport
-from paretorank.workflows.evaluate import evaluate_frame
+from paretorank.workflows.evaluate import evaluate_frame, refuse_another_log
 from paretorank.workflows.ingest import Prepared, ingest_request, prepare
 from paretorank.workflows.predict import load_model, predict_frame
 from paretorank.workflows.run_folder import RunFolder
@@ -101,6 +101,8 @@ class Ranker:
         """Compute the metrics on rows with labels; on the log's test split where absent."""
         model, encoder = self._require()
         frame = None if rows is None else as_frame(rows)
+        if frame is None and self._folder is not None:
+            refuse_another_log(self._folder, self.config)
         return evaluate_frame(model, encoder, self.config, rows=frame, by=by)
 
     def save(self, folder: str | Path) -> None:
@@ -108,7 +110,12 @@ class Ranker:
         self._require()
         if self._folder is None:
             raise RunError("This ranker has no run to save.", hint="Call fit or load first.")
-        shutil.copytree(self._folder.path, folder, dirs_exist_ok=True)
+        target = Path(folder)
+        if target.exists() and target.samefile(self._folder.path):
+            return
+        if target.exists() and any(target.iterdir()):
+            raise RunError(f"{target} is not empty.", hint="Save into a new folder.")
+        shutil.copytree(self._folder.path, target, dirs_exist_ok=True)
 
     @classmethod
     def load(cls, folder: str | Path) -> "Ranker":

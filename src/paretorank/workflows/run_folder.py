@@ -8,12 +8,15 @@ checkpoints/      last.safetensors, best.safetensors
 log.jsonl         one line per event; tensorboard/ holds the same for TensorBoard
 scores.parquet    scores of the test rows
 metrics.json      metrics of the test rows, with intervals
+.lock             which process is training here; gone afterwards
 """
 
 import os
 import platform
 import shutil
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -23,7 +26,14 @@ from paretorank.data.encoder import Encoder
 from paretorank.data.encoder_store import load_encoder
 from paretorank.data.layout import Layout
 from paretorank.foundation.errors import RunError
-from paretorank.foundation.files import write_json, write_text
+from paretorank.foundation.files import (
+    atomic_path,
+    read_json,
+    remove_partial_files,
+    write_json,
+    write_text,
+)
+from paretorank.foundation.lock import LOCK_FILE, folder_lock
 
 _PACKAGES = ("paretorank", "torch", "polars", "numpy", "pyarrow", "torchjd", "scikit-learn")
 
@@ -59,13 +69,41 @@ class RunFolder:
         """The fitted encoder."""
         return self.path / "encoder"
 
-    def begin(self, config: RunConfig, layout: Layout, encoder_folder: Path) -> None:
-        """Write what is known before training: configuration, schema, environment, encoder."""
-        self.path.mkdir(parents=True, exist_ok=True)
+    def begin(
+        self, config: RunConfig, layout: Layout, encoder_folder: Path, *, log: str = ""
+    ) -> None:
+        """Write what is known before training: configuration, schema, environment, encoder.
+
+        Args:
+            config: of the run.
+            layout: of the prepared rows.
+            encoder_folder: where the encoder was fitted.
+            log: digest of the log's state; empty where rows were handed over instead.
+        """
         write_text(self.config_path, to_toml(with_absolute_paths(config)))
         write_text(self.path / "schema.json", layout.model_dump_json(indent=1) + "\n")
-        write_json(self.path / "environment.json", environment())
-        shutil.copytree(encoder_folder, self.encoder_folder, dirs_exist_ok=True)
+        facts = {"log": log, "prepared": str(encoder_folder.parent.absolute())}
+        write_json(self.path / "environment.json", {**environment(), **facts})
+        for source in sorted(path for path in encoder_folder.rglob("*") if path.is_file()):
+            with atomic_path(self.encoder_folder / source.relative_to(encoder_folder)) as temporary:
+                shutil.copyfile(source, temporary)
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out of the folder, and remove what killed ones left half-written.
+
+        Raises:
+            RunError: another process is training in the folder.
+        """
+        hint = "Wait until it is done, or choose another folder with --out."
+        with folder_lock(self.path, what="The run folder", hint=hint):
+            remove_partial_files(self.path)
+            yield
+
+    @property
+    def was_begun(self) -> bool:
+        """Whether a training was started here, be it only for a moment before it was killed."""
+        return self.config_path.exists() or (self.path / LOCK_FILE).exists()
 
     def read_config(self) -> RunConfig:
         """Read the configuration of a run.
@@ -79,6 +117,11 @@ class RunFolder:
                 hint="Give the folder that `paretorank train` has printed.",
             )
         return load_config(self.config_path)
+
+    def recorded(self, name: str) -> str:
+        """Return a fact that `begin` wrote down: "log" or "prepared"; empty if there is none."""
+        path = self.path / "environment.json"
+        return str(read_json(path).get(name, "")) if path.exists() else ""
 
     def read_encoder(self) -> Encoder:
         """Read the encoder of a run."""

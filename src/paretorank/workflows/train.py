@@ -1,6 +1,8 @@
 """Train from start to finish. This is the file to open first: it names every part of the house."""
 
 import datetime as dt
+import itertools
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,13 +15,16 @@ from paretorank.data.loader import Loader
 from paretorank.data.shard_reader import ShardSet
 from paretorank.evaluation import EvaluationResult, Monitor
 from paretorank.foundation.errors import DataError
-from paretorank.foundation.files import atomic_path, write_json
+from paretorank.foundation.files import atomic_path, clear_write_errors, make_folder, write_json
+from paretorank.foundation.memory import keep_freed_memory
 from paretorank.foundation.progress import Listener, silent
 from paretorank.foundation.seeds import derive_seed
 from paretorank.model import MultiTaskRanker, build_model, start_at_base_rates
+from paretorank.schema import SplitName
 from paretorank.training import FitReport, Logbook, Trainer
+from paretorank.training.trainer import LAST
 from paretorank.workflows.evaluate import evaluate_split, score_split
-from paretorank.workflows.ingest import Prepared, prepare
+from paretorank.workflows.ingest import Prepared, log_digest, prepare
 from paretorank.workflows.run_folder import RunFolder
 
 _BASE_RATE_ROWS = 1_000_000
@@ -33,6 +38,8 @@ class TrainedRun:
     model: MultiTaskRanker
     report: FitReport
     result: EvaluationResult
+    split: SplitName
+    """Which rows the result is of: the test rows, or those of validation where there are none."""
 
 
 def train_run(
@@ -43,8 +50,29 @@ def train_run(
     resume: bool = False,
     listener: Listener = silent,
 ) -> TrainedRun:
-    """Prepare the data if need be, train, restore the best weights, evaluate on the test rows."""
-    prepared = prepared or prepare(config, listener=listener)
+    """Prepare the data if need be, train, restore the best weights, evaluate on the test rows.
+
+    Raises:
+        RunError: another process is training in the folder, or the folder cannot be written to.
+    """
+    keep_freed_memory()
+    with folder.locked():
+        if not resume:  # whoever resumes after a kill must not find the state of an earlier run
+            (folder.checkpoints / LAST).unlink(missing_ok=True)
+        known = folder.recorded("prepared") if resume else ""
+        target = Path(known) if known else None
+        prepared = prepared or prepare(config, target, listener=listener)
+        with prepared.in_use():
+            return _train(config, folder, prepared, resume, listener)
+
+
+def _train(
+    config: RunConfig,
+    folder: RunFolder,
+    prepared: Prepared,
+    resume: bool,
+    listener: Listener,
+) -> TrainedRun:
     names = list(config.tasks)
     train, valid = prepared.split("train", names), prepared.split("valid", names)
     if not len(valid):
@@ -66,12 +94,14 @@ def train_run(
         )
         if resume:
             trainer.resume()
-        folder.begin(config, train.layout, prepared.encoder_folder)
+        log = log_digest(config) if prepared.manifest.made_from else ""
+        folder.begin(config, train.layout, prepared.encoder_folder, log=log)
         loader = Loader(train, batch_size=config.training.batch_size, config=config.training.loader)
         report = trainer.fit(loader, lambda: evaluate_split(model, valid, config, n_resamples=0))
-        result = _evaluate_and_keep(model, prepared, config, folder, listener)
-        logbook.record("test", report.n_steps, {"report": vars(report)})
-    return TrainedRun(folder, model, report, result)
+        split: SplitName = "test" if len(prepared.split("test")) else "valid"
+        result = _evaluate_and_keep(model, prepared.split(split, names), config, folder, listener)
+        logbook.record("test", report.n_steps, {"split": split, "report": vars(report)})
+    return TrainedRun(folder, model, report, result, split)
 
 
 def build(config: RunConfig, train: ShardSet) -> tuple[MultiTaskRanker, LossBalancer]:
@@ -89,26 +119,26 @@ def build(config: RunConfig, train: ShardSet) -> tuple[MultiTaskRanker, LossBala
 
 
 def new_run_folder(config: RunConfig) -> RunFolder:
-    """Return a fresh folder beside the configuration: runs/NAME-TIME."""
+    """Make a fresh folder beside the configuration: runs/NAME-TIME; nobody else gets it too."""
     now = dt.datetime.now(tz=dt.UTC).strftime("%Y%m%d-%H%M%S")
     base = config.folder / "runs" / f"{config.path.stem}-{now}"
-    folder, number = base, 1
-    while folder.exists():
-        number += 1
-        folder = Path(f"{base}-{number}")
+    with clear_write_errors(base):
+        make_folder(base.parent)
+        for number in itertools.count(1):
+            folder = base if number == 1 else Path(f"{base}-{number}")
+            with suppress(FileExistsError):
+                folder.mkdir()
+                break
     return RunFolder(folder)
 
 
 def _evaluate_and_keep(
     model: MultiTaskRanker,
-    prepared: Prepared,
+    split: ShardSet,
     config: RunConfig,
     folder: RunFolder,
     listener: Listener,
 ) -> EvaluationResult:
-    """Evaluate on the test rows, or on the validation rows where there is no test."""
-    split = prepared.split("test", model.task_names)
-    split = split if len(split) else prepared.split("valid", model.task_names)
     scored = score_split(model, split, config, listener=listener)
     result = evaluate_split(model, split, config, scored=scored)
     columns = {"row": split.read(0, len(split)).row}
