@@ -34,10 +34,19 @@ def _duplicates(audited: Audited, rows: int, repeated: int) -> list[Finding]:
             place="data.log",
             problem=f"{repeated:,} of {rows:,} rows ({repeated / rows:.2%}) repeat an earlier row "
             "in every column" + ("; drop_duplicates removes them" if dropped else ""),
-            remedy="Nothing to do." if dropped else "Set drop_duplicates = true under [data].",
+            remedy=_duplicates_remedy(audited),
             numbers={"rows": rows, "repeated": repeated, "share": round(repeated / rows, 5)},
         )
     ]
+
+
+def _duplicates_remedy(audited: Audited) -> str:
+    if audited.data.drop_duplicates:
+        return "Nothing to do."
+    keys = audited.data.keys
+    if keys.time is None and keys.request is None:  # two impressions may well look alike
+        return "Without a time or a request in the log, these may be impressions of their own."
+    return "Set drop_duplicates = true under [data]."
 
 
 def _repeated_keys(columns: list[str], distinct: int, repeated: int) -> list[Finding]:

@@ -22,7 +22,7 @@ _READERS = {
     ".feather": "ipc",
     ".ipc": "ipc",
 }
-_INFERENCE_ROWS = 10_000
+_INFERENCE_ROWS = 1_000_000
 _PLACE_LENGTH = 200
 
 
