@@ -12,7 +12,6 @@ from paretorank.foundation.errors import DataError
 from paretorank.foundation.suggestions import did_you_mean
 from paretorank.schema import DataConfig, JoinConfig
 
-Frame = pl.LazyFrame | pl.DataFrame
 _READERS = {
     ".parquet": "parquet",
     ".pq": "parquet",

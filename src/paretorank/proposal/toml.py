@@ -11,7 +11,6 @@ from paretorank.proposal.tasks import ProposedTask
 from paretorank.schema import FeatureConfig, JoinConfig, SplitConfig, StatisticConfig
 from paretorank.schema.dataset import KeysConfig
 
-Explained = Mapping[str, tuple[Any, str]]
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 _WIDTH = 100
 

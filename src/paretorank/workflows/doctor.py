@@ -23,7 +23,6 @@ _REQUIRED = {
     "pydantic": (2, 10),
     "safetensors": (0, 5),
     "scipy": (1, 13),
-    "scikit-learn": (1, 5),
     "torchjd": (0, 18),
     "jaxtyping": (0, 3),
     "rich": (13, 7),
@@ -32,7 +31,6 @@ _REQUIRED = {
 }
 _TORCH_BELOW = (2, 14)
 _OPTIONAL = {"pandas": "to pass pandas frames", "lightgbm": "for the benchmarks"}
-_MODULES = {"scikit-learn": "sklearn"}
 _FREE_DISK = 5 << 30
 _MEMORY = 2 << 30
 _SHARED = 64 << 20
@@ -72,7 +70,7 @@ def _packages() -> list[Check]:
             remedy = f"pip install '{name}>={needed}'"
             checks.append(Check(name, "wrong", "not installed", remedy))
             continue
-        failure = _import_failure(_MODULES.get(name, name))
+        failure = _import_failure(name)
         if failure:
             checks.append(Check(name, "wrong", f"{version}, but {failure}", "Install it anew."))
         elif _numbers(version) < least:

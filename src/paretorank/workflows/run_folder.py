@@ -35,7 +35,7 @@ from paretorank.foundation.files import (
 )
 from paretorank.foundation.lock import LOCK_FILE, folder_lock
 
-_PACKAGES = ("paretorank", "torch", "polars", "numpy", "pyarrow", "torchjd", "scikit-learn")
+_PACKAGES = ("paretorank", "torch", "polars", "numpy", "pyarrow", "torchjd", "scipy")
 
 
 @dataclass(frozen=True)
