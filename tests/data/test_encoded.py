@@ -31,6 +31,7 @@ def _encoded(lists: list[list[int]], first: int = 0) -> EncodedRows:
         np.full((n, 2), np.nan, np.float32),
         np.ones(n, np.float32),
         row * 10,
+        row // 3,
         row,
     )
 

@@ -40,6 +40,7 @@ def _rows(n_rows: int = N_ROWS) -> EncodedRows:
         np.stack([row % 2, np.where(row % 3, np.nan, 1)], axis=1).astype(np.float32),
         (row / 7).astype(np.float32),
         row * 10,
+        row // 3,
         row,
     )
 

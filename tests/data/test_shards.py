@@ -32,9 +32,20 @@ ROWS = EncodedRows(
     np.stack([ROW % 2, np.full(N_ROWS, np.nan)], axis=1).astype(np.float32),
     np.ones(N_ROWS, np.float32),
     ROW * 10,
+    ROW // 3,
     ROW,
 )
-FILES = ("codes", "numeric", "labels", "weight", "user", "row", "ragged0.values", "ragged0.offsets")
+FILES = (
+    "codes",
+    "numeric",
+    "labels",
+    "weight",
+    "user",
+    "request",
+    "row",
+    "ragged0.values",
+    "ragged0.offsets",
+)
 
 
 @pytest.fixture
@@ -153,8 +164,8 @@ def test_without_a_manifest_there_is_no_data_set(folder: Path) -> None:
     [
         ('{"format_version": 99}', "has the format version 99"),
         ("[]", "has the format version None"),
-        ('{"format_version": 1, "shards"', "is not readable JSON"),
-        ('{"format_version": 1}', "is damaged"),
+        ('{"format_version": 2, "shards"', "is not readable JSON"),
+        ('{"format_version": 2}', "is damaged"),
     ],
 )
 def test_a_manifest_of_another_version_or_damaged_is_refused(

@@ -58,6 +58,7 @@ def some_batch(codes: Tensor, numeric: Tensor, *ragged: RaggedBatch) -> Batch:
         labels=torch.zeros(n_rows, 0),
         observed=torch.zeros(n_rows, 0, dtype=torch.bool),
         weight=torch.ones(n_rows),
+        request=torch.arange(n_rows),
         row=torch.arange(n_rows),
     )
 

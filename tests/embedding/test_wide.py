@@ -31,6 +31,7 @@ BATCH = Batch(
     labels=torch.zeros(2, N_TASKS),
     observed=torch.ones(2, N_TASKS, dtype=torch.bool),
     weight=torch.ones(2),
+    request=torch.arange(2),
     row=torch.arange(2),
 )
 
@@ -79,6 +80,7 @@ def test_numbers_alone_are_enough() -> None:
         labels=torch.zeros(2, 2),
         observed=torch.ones(2, 2, dtype=torch.bool),
         weight=torch.ones(2),
+        request=torch.arange(2),
         row=torch.arange(2),
     )
     with torch.no_grad():

@@ -73,6 +73,7 @@ def rows(n: int, *, n_tasks: int = len(TASKS)) -> Batch:
         labels=torch.randint(2, (n, n_tasks), generator=generator).float(),
         observed=torch.ones(n, n_tasks, dtype=torch.bool),
         weight=torch.ones(n),
+        request=torch.arange(n),
         row=torch.arange(n),
     )
 
@@ -113,6 +114,7 @@ def test_a_row_is_scored_alike_whatever_stands_beside_it() -> None:
         batch.labels[2:3],
         batch.observed[2:3],
         batch.weight[2:3],
+        batch.request[2:3],
         batch.row[2:3],
     )
     torch.testing.assert_close(model.scores(one), model.scores(batch)[2:3])

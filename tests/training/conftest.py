@@ -47,6 +47,7 @@ def rows(n: int, *, seed: int) -> EncodedRows:
         ),
         weight=np.ones(n, np.float32),
         user=user,
+        request=user,
         row=np.arange(n),
     )
 

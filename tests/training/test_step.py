@@ -54,6 +54,7 @@ def rows(n: int = N_ROWS, *, seed: int = 0) -> Batch:
         labels=labels,
         observed=torch.rand(n, 3, generator=generator) < 0.8,
         weight=torch.rand(n, generator=generator).double() + 0.5,
+        request=torch.arange(1000, 1000 + n),
         row=torch.arange(1000, 1000 + n),
     )
 

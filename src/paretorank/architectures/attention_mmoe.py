@@ -24,7 +24,7 @@ from typing_extensions import override
 
 from paretorank.architectures.base import Architecture
 from paretorank.architectures.experts_config import ExpertsConfig
-from paretorank.blocks import Linear, mix_experts
+from paretorank.blocks import NO_EXTRAS, Extras, Linear, Rows, mix_experts
 
 CONTEXT_STD = 0.02  # small, so that every task starts near the plain mean of the experts
 
@@ -70,7 +70,7 @@ class AttentionMMoE(Architecture):
         self._scale = 1 / math.sqrt(key_dim) if config.scoring == "scaled_dot" else 1.0
 
     @override
-    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B T H"]:
+    def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
         experts_BEH = self.experts(x)
         return mix_experts(self._attention(experts_BEH), experts_BEH)
 
@@ -80,7 +80,7 @@ class AttentionMMoE(Architecture):
 
     @override
     @torch.no_grad()
-    def gate_weights(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B T E"]:
+    def gate_weights(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T E"]:
         return self._attention(self.experts(x))
 
     def contexts(self) -> Float[Tensor, "T K"]:

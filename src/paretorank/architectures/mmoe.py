@@ -16,7 +16,7 @@ from typing_extensions import override
 
 from paretorank.architectures.base import Architecture
 from paretorank.architectures.experts_config import ExpertsConfig
-from paretorank.blocks import GateBank, mix_experts
+from paretorank.blocks import NO_EXTRAS, Extras, GateBank, Rows, mix_experts
 
 
 class MMoEConfig(ExpertsConfig):
@@ -41,7 +41,7 @@ class MMoE(Architecture):
         self.out_dim = self.experts.out_dim
 
     @override
-    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B T H"]:
+    def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
         return mix_experts(self.gates(x).softmax(dim=2), self.experts(x))
 
     @override
@@ -50,6 +50,6 @@ class MMoE(Architecture):
 
     @override
     @torch.no_grad()
-    def gate_weights(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B T E"]:
+    def gate_weights(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T E"]:
         weights: Tensor = self.gates(x).softmax(dim=2)
         return weights

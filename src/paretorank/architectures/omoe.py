@@ -15,7 +15,7 @@ from typing_extensions import override
 
 from paretorank.architectures.base import Architecture
 from paretorank.architectures.experts_config import ExpertsConfig
-from paretorank.blocks import GateBank, mix_experts
+from paretorank.blocks import NO_EXTRAS, Extras, GateBank, Rows, mix_experts
 
 
 class OMoEConfig(ExpertsConfig):
@@ -41,7 +41,7 @@ class OMoE(Architecture):
         self.out_dim = self.experts.out_dim
 
     @override
-    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B T H"]:
+    def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
         mixed = mix_experts(self.gate(x).softmax(dim=2), self.experts(x))
         return mixed.expand(-1, self.n_tasks, -1)
 
@@ -51,6 +51,6 @@ class OMoE(Architecture):
 
     @override
     @torch.no_grad()
-    def gate_weights(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B T E"]:
+    def gate_weights(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T E"]:
         weights: Tensor = self.gate(x).softmax(dim=2)
         return weights.expand(-1, self.n_tasks, -1)

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from paretorank.architectures.base import Architecture
-from paretorank.blocks import MLP, Activation
+from paretorank.blocks import MLP, NO_EXTRAS, Activation, Extras, Rows
 from paretorank.foundation.section import Section
 
 
@@ -51,7 +51,7 @@ class SharedBottom(Architecture):
         self.out_dim = self.bottom.out_dim
 
     @override
-    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B T H"]:
+    def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
         h: Tensor = self.bottom(x)
         return h.unsqueeze(1).expand(-1, self.n_tasks, -1)
 
@@ -60,5 +60,5 @@ class SharedBottom(Architecture):
         return list(self.bottom.parameters())
 
     @override
-    def gate_weights(self, x: Float[Tensor, "B D"]) -> None:
+    def gate_weights(self, x: Rows, extras: Extras = NO_EXTRAS) -> None:
         return None

@@ -3,7 +3,9 @@
 from paretorank.blocks.activations import ACTIVATIONS, Activation
 from paretorank.blocks.dropout import Dropout, reseed_dropout
 from paretorank.blocks.experts import ExpertBank
+from paretorank.blocks.extras import NO_EXTRAS, Extras
 from paretorank.blocks.gates import GateBank, mix_experts
+from paretorank.blocks.grouped_rows import GroupedRows, Groups, Rows, linear, whole_rows
 from paretorank.blocks.linear import Linear, uniform_parameter
 from paretorank.blocks.mlp import MLP
 from paretorank.blocks.towers import TowerBank
@@ -11,13 +13,20 @@ from paretorank.blocks.towers import TowerBank
 __all__ = [
     "ACTIVATIONS",
     "MLP",
+    "NO_EXTRAS",
     "Activation",
     "Dropout",
     "ExpertBank",
+    "Extras",
     "GateBank",
+    "GroupedRows",
+    "Groups",
     "Linear",
+    "Rows",
     "TowerBank",
+    "linear",
     "mix_experts",
     "reseed_dropout",
     "uniform_parameter",
+    "whole_rows",
 ]

@@ -8,12 +8,12 @@ Shapes: B rows, D input width, E experts, H width of a layer.
 from collections.abc import Sequence
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from paretorank.blocks.activations import ACTIVATIONS, Activation
 from paretorank.blocks.dropout import Dropout
+from paretorank.blocks.grouped_rows import Rows, linear
 from paretorank.blocks.linear import uniform_parameter
 
 
@@ -51,14 +51,14 @@ class ExpertBank(nn.Module):
         self.n_experts = n_experts
         self.out_dim = hidden_dims[-1]
 
-    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B E H"]:
+    def forward(self, x: Rows) -> Float[Tensor, "B E H"]:
         """Return the activations of every expert's last layer.
 
         In memory the result lies expert by expert: `result.transpose(0, 1)` is contiguous as soon
         as there are two layers.
         """
         activate = ACTIVATIONS[self.activation]
-        h = activate(F.linear(x, self.first_weight, self.first_bias))
+        h = activate(linear(x, self.first_weight, self.first_bias))
         h_EBH = self.dropouts[0](h).unflatten(1, (self.n_experts, -1)).transpose(0, 1)
         for weight, bias, dropout in zip(
             self.weights, self.biases, list(self.dropouts)[1:], strict=True

@@ -6,9 +6,10 @@ Shapes: B rows, D input width, G gates, E experts, H expert width.
 """
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from paretorank.blocks.grouped_rows import Rows, linear
 
 INIT_STD = 0.01  # small, so that every gate starts near the plain mean of the experts
 
@@ -25,9 +26,9 @@ class GateBank(nn.Module):
         """Row `g * E + e` scores expert `e` for gate `g`."""
         self.n_experts = n_experts
 
-    def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B G E"]:
+    def forward(self, x: Rows) -> Float[Tensor, "B G E"]:
         """Return logits; a softmax over the last axis makes them weights."""
-        logits = F.linear(x, self.weight)
+        logits = linear(x, self.weight)
         return logits.view(len(x), -1, self.n_experts)
 
 

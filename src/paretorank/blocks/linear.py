@@ -3,9 +3,10 @@
 import math
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
+
+from paretorank.blocks.grouped_rows import GroupedRows, linear
 
 
 def uniform_parameter(*shape: int, fan_in: int, generator: torch.Generator) -> nn.Parameter:
@@ -22,6 +23,6 @@ class Linear(nn.Module):
         self.weight = uniform_parameter(out_dim, in_dim, fan_in=in_dim, generator=generator)
         self.bias = uniform_parameter(out_dim, fan_in=in_dim, generator=generator)
 
-    def forward(self, x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows H"]:
+    def forward(self, x: Float[Tensor, "*rows D"] | GroupedRows) -> Float[Tensor, "*rows H"]:
         """Return `x @ weight.T + bias`."""
-        return F.linear(x, self.weight, self.bias)
+        return linear(x, self.weight, self.bias)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from paretorank.blocks.activations import ACTIVATIONS, Activation
 from paretorank.blocks.dropout import Dropout
+from paretorank.blocks.grouped_rows import GroupedRows
 from paretorank.blocks.linear import Linear
 
 
@@ -34,9 +35,10 @@ class MLP(nn.Module):
         self.out_dim = in_dims[-1]
         """Width of the output: the input's own without hidden layers."""
 
-    def forward(self, x: Float[Tensor, "*rows D"]) -> Float[Tensor, "*rows H"]:
+    def forward(self, x: Float[Tensor, "*rows D"] | GroupedRows) -> Float[Tensor, "*rows H"]:
         """Return the activations of the last layer; `x` itself without layers."""
         activate = ACTIVATIONS[self.activation]
+        h = x
         for layer, dropout in zip(self.layers, self.dropouts, strict=True):
-            x = dropout(activate(layer(x)))
-        return x
+            h = dropout(activate(layer(h)))
+        return h.whole() if isinstance(h, GroupedRows) else h

@@ -1,6 +1,7 @@
 """The tensors of one step.
 
-Shapes: B rows, F categorical columns, M numeric columns, T tasks, L values of a ragged column.
+Shapes: B rows, F categorical columns, M numeric columns, T tasks, L values of a ragged column, U
+groups of rows that agree in what their requests have in common.
 """
 
 from dataclasses import dataclass
@@ -10,7 +11,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from paretorank.data.encoded import EncodedRows
+from paretorank.data.encoded import EncodedRows, Ragged
+from paretorank.data.sharing import SharedColumns, group_alike
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,34 @@ class RaggedBatch:
 
 
 @dataclass(frozen=True)
+class SharedPart:
+    """What requests have in common, once per group of rows that agree in it."""
+
+    columns: SharedColumns
+    first: Int[Tensor, " U"]
+    """A row of each group: the group's columns are those of this row."""
+    ragged: tuple[RaggedBatch, ...]
+    """The shared ragged columns, one list per group, in the order of `columns.ragged`."""
+    group: Int[Tensor, " B"]
+    """The group of each row."""
+    members: Int[Tensor, " B"]
+    """The rows, group by group."""
+    starts: Int[Tensor, " U"]
+    """Where each group begins among the members."""
+
+    def to(self, device: torch.device | str) -> "SharedPart":
+        """Return the same on another device."""
+        return SharedPart(
+            self.columns,
+            self.first.to(device),
+            tuple(ragged.to(device) for ragged in self.ragged),
+            self.group.to(device),
+            self.members.to(device),
+            self.starts.to(device),
+        )
+
+
+@dataclass(frozen=True)
 class Batch:
     """Inputs, labels and weights of some rows; where a label is not observed it reads 0."""
 
@@ -35,7 +65,11 @@ class Batch:
     labels: Float[Tensor, "B T"]
     observed: Bool[Tensor, "B T"]
     weight: Float[Tensor, " B"]
+    request: Int[Tensor, " B"]
+    """Code of the request, which is the user where the log has no requests."""
     row: Int[Tensor, " B"]
+    shared: SharedPart | None = None
+    """What requests have in common, if it was put aside."""
 
     def __len__(self) -> int:
         return len(self.row)
@@ -49,23 +83,49 @@ class Batch:
             self.labels.to(device),
             self.observed.to(device),
             self.weight.to(device),
+            self.request.to(device),
             self.row.to(device),
+            None if self.shared is None else self.shared.to(device),
         )
 
 
-def make_batch(rows: EncodedRows) -> Batch:
-    """Turn encoded rows into tensors; contiguous rows are not copied."""
+def make_batch(rows: EncodedRows, shared: SharedColumns | None = None) -> Batch:
+    """Turn encoded rows into tensors; contiguous rows are not copied.
+
+    Args:
+        rows: the rows.
+        shared: columns to put aside, once per group of rows that agree in them.
+    """
     labels = _tensor(rows.labels)
     observed = ~labels.isnan()
     return Batch(
         _tensor(rows.codes),
         _tensor(rows.numeric),
-        tuple(RaggedBatch(_tensor(r.values), _tensor(r.offsets)) for r in rows.ragged),
+        tuple(_ragged(column) for column in rows.ragged),
         labels.nan_to_num(nan=0.0),
         observed,
         _tensor(rows.weight),
+        _tensor(rows.request),
         _tensor(rows.row),
+        _shared_part(rows, shared) if shared else None,
     )
+
+
+def _shared_part(rows: EncodedRows, columns: SharedColumns) -> SharedPart:
+    groups = group_alike(rows, columns)
+    sizes = np.bincount(groups.group, minlength=len(groups.first))
+    return SharedPart(
+        columns,
+        torch.from_numpy(groups.first),
+        tuple(_ragged(rows.ragged[at].take(groups.first)) for at in columns.ragged),
+        torch.from_numpy(groups.group),
+        torch.from_numpy(np.argsort(groups.group, kind="stable")),
+        torch.from_numpy(np.cumsum(sizes) - sizes),
+    )
+
+
+def _ragged(column: Ragged) -> RaggedBatch:
+    return RaggedBatch(_tensor(column.values), _tensor(column.offsets))
 
 
 def _tensor(array: np.ndarray) -> Tensor:

@@ -39,6 +39,7 @@ class EncodedRows:
     labels: Float32[np.ndarray, "N T"]
     weight: Float32[np.ndarray, " N"]
     user: Int64[np.ndarray, " N"]
+    request: Int64[np.ndarray, " N"]
     row: Int64[np.ndarray, " N"]
 
     def __len__(self) -> int:
@@ -53,6 +54,7 @@ class EncodedRows:
             self.labels[rows],
             self.weight[rows],
             self.user[rows],
+            self.request[rows],
             self.row[rows],
         )
 
@@ -65,6 +67,7 @@ class EncodedRows:
             self.labels[start:stop],
             self.weight[start:stop],
             self.user[start:stop],
+            self.request[start:stop],
             self.row[start:stop],
         )
 
@@ -80,6 +83,7 @@ def concatenate(parts: list[EncodedRows]) -> EncodedRows:
         np.concatenate([part.labels for part in parts]),
         np.concatenate([part.weight for part in parts]),
         np.concatenate([part.user for part in parts]),
+        np.concatenate([part.request for part in parts]),
         np.concatenate([part.row for part in parts]),
     )
 

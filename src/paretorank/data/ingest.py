@@ -186,13 +186,14 @@ def encode_rows(
         inputs.ragged,
         np.stack(labels, axis=1).astype(np.float32, copy=False),
         _weights(chunk, data.weight),
-        _users(chunk, data.keys.user, row),
+        _key_codes(chunk, data.keys.user, row),
+        _key_codes(chunk, data.keys.request or data.keys.user, row),
         row,
     )
 
 
-def _users(chunk: pl.DataFrame, column: str | None, row: np.ndarray) -> np.ndarray:
-    """Return a code per user; a row whose user is not known is a user of its own."""
+def _key_codes(chunk: pl.DataFrame, column: str | None, row: np.ndarray) -> np.ndarray:
+    """Return a code per user or request; a row whose key is not known stands alone."""
     if column is None or column not in chunk.columns:
         return row
     codes = stable_hash(chunk[column]).view(np.int64)

@@ -7,6 +7,7 @@ shards/train-00000/codes.npy   int32 [N, F]   categorical codes
                    labels.npy  float32 [N, T] labels, NaN = not observed
                    weight.npy  float32 [N]
                    user.npy    int64 [N]      hash of the user, or the row where there is none
+                   request.npy int64 [N]      hash of the request; the user where there is none
                    row.npy     int64 [N]      place of the row in the log
                    ragged0.values.npy, ragged0.offsets.npy, ...
 """
@@ -21,11 +22,11 @@ from paretorank.foundation.files import read_json, write_text
 from paretorank.foundation.section import Section
 from paretorank.schema import SplitName
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 ENCODER_FOLDER = "encoder"
 SHARD_FOLDER = "shards"
-ARRAYS = ("codes", "numeric", "labels", "weight", "user", "row")
+ARRAYS = ("codes", "numeric", "labels", "weight", "user", "request", "row")
 
 
 class ShardEntry(Section):

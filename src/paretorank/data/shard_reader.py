@@ -87,6 +87,7 @@ class ShardSet:
             self._labels(arrays["labels"]),
             arrays["weight"],
             arrays["user"],
+            arrays["request"],
             arrays["row"],
         )
 
@@ -102,6 +103,7 @@ class ShardSet:
             tuple(Ragged(np.zeros(0, np.int32), np.zeros(1, np.int64)) for _ in layout.ragged),
             np.zeros((0, len(layout.labels)), np.float32),
             np.zeros(0, np.float32),
+            np.zeros(0, np.int64),
             np.zeros(0, np.int64),
             np.zeros(0, np.int64),
         )

@@ -25,7 +25,9 @@ class NumberInputs(nn.Module):
         self.register_buffer("source", torch.tensor(source, dtype=torch.long), persistent=False)
         self.register_buffer("lower", torch.tensor(lower), persistent=False)
         self.register_buffer("missing", torch.tensor(missing, dtype=torch.long), persistent=False)
-        self.out_dim = len(plain) + len(source) + len(missing)
+        self.columns = (*plain, *source, *missing)
+        """Which column each input is made of."""
+        self.out_dim = len(self.columns)
         self._all_plain = len(plain) == len(columns)
 
     plain: Tensor

@@ -7,7 +7,7 @@ Shapes: B rows, T tasks.
 """
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from paretorank.data.batch import Batch
@@ -34,9 +34,22 @@ class Wide(nn.Module):
 
     def forward(self, batch: Batch) -> Float[Tensor, "B T"]:
         """Return what the wide part adds to every logit."""
-        total = self.table(batch.codes + self.starts).sum(dim=1)
+        total = self._codes(batch)
         for at, column in enumerate(self.layout.ragged):
             ragged = batch.ragged[at]
             vectors = self.table(ragged.values.long() + self.table.starts[column.table])
             total = total + pool(vectors, ragged.offsets, "mean")
         return total + self.numbers(batch.numeric) @ self.weight
+
+    def _codes(self, batch: Batch) -> Float[Tensor, "B T"]:
+        part, codes = batch.shared, batch.codes
+        if part is None:
+            return self._sum(codes, self.starts)
+        shared = list(part.columns.categorical)
+        own = [at for at in range(codes.shape[1]) if at not in part.columns.categorical]
+        common = self._sum(codes[part.first][:, shared], self.starts[shared])
+        return self._sum(codes[:, own], self.starts[own]) + common.index_select(0, part.group)
+
+    def _sum(self, codes: Int[Tensor, "N F"], starts: Int[Tensor, " F"]) -> Float[Tensor, "N T"]:
+        total: Tensor = self.table(codes + starts).sum(dim=1)
+        return total
