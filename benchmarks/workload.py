@@ -51,12 +51,24 @@ RATES = (0.04, 0.005)
 _RANK = 6
 
 
-def simulate(n_rows: int, rng: np.random.Generator) -> pl.DataFrame:
-    """Return rows with ids, numbers and labels."""
-    ids = {name: _zipf(rng, size, n_rows) for name, size in CONTEXT.items()}
+PER_IMPRESSION = ("position",)
+"""Context that differs within a request."""
+
+
+def simulate(n_rows: int, rng: np.random.Generator, *, rows_per_request: int = 1) -> pl.DataFrame:
+    """Return rows with ids, numbers and labels; a request has one user and one context."""
+    request = np.arange(n_rows) // rows_per_request
+    n_requests = int(request[-1]) + 1
+
+    def draw(name: str, size: int, exponent: float = 0.85) -> np.ndarray:
+        if name in ITEM or name in PER_IMPRESSION:
+            return _zipf(rng, size, n_rows, exponent)
+        return _zipf(rng, size, n_requests, exponent)[request]
+
+    ids = {name: draw(name, size) for name, size in CONTEXT.items()}
     for group, exponent in ((USER, 0.75), (ITEM, 0.95)):
         key, *attributes = group
-        ids[key] = _zipf(rng, group[key], n_rows, exponent)
+        ids[key] = draw(key, group[key], exponent)
         for name in attributes:  # an attribute belongs to the user or the item
             ids[name] = _zipf(rng, group[name], group[key])[ids[key]]
     numbers = rng.normal(size=(n_rows, len(NUMBERS))).astype(np.float32)
@@ -66,10 +78,11 @@ def simulate(n_rows: int, rng: np.random.Generator) -> pl.DataFrame:
     columns = {name: ids[name].astype(np.int32) for name in CARDINALITIES}
     columns |= {name: numbers[:, at] for at, name in enumerate(NUMBERS)}
     columns |= {"click": click.astype(np.int8), "conversion": conversion.astype(np.int8)}
+    columns |= {"request": request} if rows_per_request > 1 else {}
     return pl.DataFrame(columns)
 
 
-def workload_toml() -> str:
+def workload_toml(*, keys: str = "") -> str:
     """Return the configuration that all competitors are given: the same model, no extras."""
     features = [f'{name} = {{ kind = "categorical", min_count = 1 }}' for name in CARDINALITIES]
     features += [f'{name} = {{ kind = "numeric", encoding = "none" }}' for name in NUMBERS]
@@ -78,6 +91,7 @@ def workload_toml() -> str:
         [
             '[data]\nlog = ["train.parquet", "test.parquet"]',
             '[data.split]\nby = "column"\ncolumn = "part"\nvalid = [1]\ntest = [2]',
+            keys,
             "[features]",
             *features,
             *tasks,
@@ -89,16 +103,18 @@ def workload_toml() -> str:
     )
 
 
-def write(folder: Path, n_train: int, n_test: int, seed: int) -> None:
+def write(folder: Path, n_train: int, n_test: int, seed: int, *, rows_per_request: int = 1) -> None:
     """Write the files; the last fiftieth of the training rows is for validation."""
     folder.mkdir(parents=True, exist_ok=True)
-    rows = simulate(n_train + n_test, np.random.default_rng(seed))
+    rng = np.random.default_rng(seed)
+    rows = simulate(n_train + n_test, rng, rows_per_request=rows_per_request)
     at = np.arange(len(rows))
     part = np.where(at >= n_train, 2, np.where(at >= n_train - n_train // 50, 1, 0))
     rows = rows.with_columns(pl.Series("part", part.astype(np.int8)))
     rows.head(n_train).write_parquet(folder / "train.parquet")
     rows.tail(n_test).write_parquet(folder / "test.parquet")
-    (folder / "workload.toml").write_text(workload_toml())
+    keys = '[data.keys]\nuser = "user_id"\nrequest = "request"' if rows_per_request > 1 else ""
+    (folder / "workload.toml").write_text(workload_toml(keys=keys))
 
 
 def _zipf(rng: np.random.Generator, size: int, n: int, exponent: float = 0.85) -> np.ndarray:

@@ -68,6 +68,7 @@ def take(batch: Batch, index: Sequence[int], weight: Sequence[float] | None = No
         labels=batch.labels[at],
         observed=batch.observed[at],
         weight=torch.ones(len(at)).double() if weight is None else torch.tensor(weight).double(),
+        request=batch.request[at],
         row=batch.row[at],
     )
 

@@ -48,7 +48,7 @@ class TowerBank(nn.Module):
         activate = ACTIVATIONS[self.activation]
         h_TBH = h.transpose(0, 1)
         for weight, bias, dropout in zip(self.weights, self.biases, self.dropouts, strict=True):
-            h_TBH = dropout(activate(torch.baddbmm(bias, h_TBH, weight)))
+            h_TBH = dropout(activate(_layer(h_TBH, weight, bias)))
         logits_TB = torch.baddbmm(self.logit_bias[:, None, None], h_TBH, self.logit_weight)
         return logits_TB.squeeze(2).t()
 
@@ -59,3 +59,13 @@ class TowerBank(nn.Module):
             raise ValueError(f"`values` must have shape {expected}, got {got}.")
         with torch.no_grad():
             self.logit_bias.copy_(values)
+
+
+def _layer(
+    h: Float[Tensor, "T B D"], weight: Float[Tensor, "T D H"], bias: Float[Tensor, "T 1 H"]
+) -> Float[Tensor, "T B H"]:
+    if h.stride(0) or len(h) == 1:
+        return torch.baddbmm(bias, h, weight)
+    # All tasks read the same representation: one product, and nothing is copied for each of them.
+    flat = torch.addmm(bias.flatten(), h[0], weight.transpose(0, 1).flatten(1))
+    return flat.unflatten(1, (len(weight), -1)).transpose(0, 1)
