@@ -9,9 +9,7 @@ from paretorank.blocks import TowerBank
 
 
 def towers(hidden_dims: tuple[int, ...] = (5,)) -> TowerBank:
-    bank = TowerBank(4, hidden_dims, 3, generator=torch.Generator().manual_seed(0))
-    bank.set_bias(torch.tensor([0.1, 0.2, 0.3]))
-    return bank
+    return TowerBank(4, hidden_dims, 3, generator=torch.Generator().manual_seed(0))
 
 
 def representation(n_rows: int = 6) -> Tensor:
@@ -19,19 +17,19 @@ def representation(n_rows: int = 6) -> Tensor:
 
 
 @pytest.mark.parametrize("hidden_dims", [(), (5,), (5, 2)])
-def test_logits_agree_with_a_loop_over_tasks(hidden_dims: tuple[int, ...]) -> None:
+def test_hidden_layers_agree_with_a_loop_over_tasks(hidden_dims: tuple[int, ...]) -> None:
     bank, h = towers(hidden_dims), representation()
     expected = []
     for task in range(3):
         z = h[:, task]
         for weight, bias in zip(bank.weights, bank.biases, strict=True):
             z = F.relu(z @ weight[task] + bias[task])
-        expected.append(z @ bank.logit_weight[task, :, 0] + bank.logit_bias[task])
+        expected.append(z)
     torch.testing.assert_close(bank(h), torch.stack(expected, dim=1))
 
 
 def test_one_row_keeps_its_axes() -> None:
-    assert towers()(representation(1)).shape == (1, 3)
+    assert towers()(representation(1)).shape == (1, 3, 5)
 
 
 def test_a_loss_of_one_task_reaches_only_its_own_tower() -> None:
@@ -43,13 +41,14 @@ def test_a_loss_of_one_task_reaches_only_its_own_tower() -> None:
         assert parameter.grad[1].abs().max() > 0
 
 
-def test_with_zero_input_weights_the_bias_is_the_logit() -> None:
-    bank = towers(())
-    with torch.no_grad():
-        bank.logit_weight.zero_()
-    assert torch.equal(bank(representation(1)), torch.tensor([[0.1, 0.2, 0.3]]))
-
-
-def test_a_bias_for_the_wrong_number_of_tasks_is_refused() -> None:
-    with pytest.raises(ValueError, match=r"\(3,\), got \(2,\)"):
-        towers().set_bias(torch.zeros(2))
+@pytest.mark.parametrize("hidden_dims", [(5,), (5, 2)])
+def test_one_representation_for_all_tasks_gives_what_copies_of_it_give(
+    hidden_dims: tuple[int, ...],
+) -> None:
+    bank, h = towers(hidden_dims).double(), representation()[:, :1].double().requires_grad_()
+    weight = torch.randn(6, 3, hidden_dims[-1], generator=torch.Generator().manual_seed(2)).double()
+    wanted = [h, *bank.parameters()]
+    spread = torch.autograd.grad((bank(h.expand(-1, 3, -1)) * weight).sum(), wanted)
+    copied = torch.autograd.grad((bank(h.repeat(1, 3, 1)) * weight).sum(), wanted)
+    for ours, theirs in zip(spread, copied, strict=True):
+        torch.testing.assert_close(ours, theirs)

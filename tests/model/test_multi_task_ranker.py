@@ -158,7 +158,7 @@ def test_tasks_start_at_the_best_constant_prediction() -> None:
     labels = torch.tensor([[1.0, 4.0, math.nan], [0.0, 6.0, math.nan], [0.0, math.nan, math.nan]])
     start_at_base_rates(model, labels)
     expected = [math.log((1 / 3) / (2 / 3)), 5.0, 0.0]
-    assert model.towers.logit_bias.tolist() == pytest.approx(expected, rel=1e-5)
+    assert model.output.logit_bias.tolist() == pytest.approx(expected, rel=1e-5)
 
 
 def test_a_model_without_features_is_refused() -> None:

@@ -188,8 +188,8 @@ def test_a_variance_moves_for_a_loss_of_point_three() -> None:
     model, batch = build(("click",)), rows(40)
     only = replace(batch, labels=torch.zeros(40, 1).double(), observed=batch.observed[:, :1])
     with torch.no_grad():
-        model.towers.logit_weight.zero_()
-        model.towers.logit_bias.fill_(math.log(math.exp(0.3) - 1))  # costs .3 where nobody clicks
+        model.output.logit_weight.zero_()
+        model.output.logit_bias.fill_(math.log(math.exp(0.3) - 1))  # costs .3 where nobody clicks
     result = step(model, balancer, only, (1.0,))
     assert float(result.losses[0]) == pytest.approx(0.3)
     grad = balancer.log_variances[0].grad
@@ -200,7 +200,7 @@ def test_a_variance_moves_for_a_loss_of_point_three() -> None:
 def test_a_fixed_factor_of_zero_silences_a_task() -> None:
     model, batch = build(), rows()
     step(model, Equal(NAMES).double(), batch, (1.0, 0.0, 1.0))
-    towers = model.towers.logit_weight.grad
+    towers = model.output.logit_weight.grad
     assert towers is not None
     assert (towers[1] == 0).all()
     assert (towers[0] != 0).any()
@@ -225,7 +225,7 @@ def test_a_task_without_observed_row_is_neutral(balancer: LossBalancer) -> None:
     (losses[0] * weights[0] + losses[1] * weights[1]).backward()  # the task is not even named
     assert_same(ours, gradients(other), bitwise=True)
     assert_same(balancer.state_dict(), before, bitwise=True)
-    for name in ("towers.logit_weight", "towers.logit_bias", "towers.weights.0"):
+    for name in ("output.logit_weight", "output.logit_bias", "towers.weights.0"):
         assert (ours[name][LIKE] == 0).all()
     if isinstance(balancer, Uncertainty):
         assert balancer.log_variances[LIKE].grad is None
@@ -271,7 +271,7 @@ def test_a_label_that_is_missing_on_nine_of_ten_rows_changes_nothing_for_other_t
     assert torch.equal(with_all.losses[:LIKE], with_few.losses[:LIKE])
     assert torch.equal(with_all.weights, with_few.weights)
     all_gradients, few_gradients = gradients(model), gradients(sparse)
-    for name in ("towers.logit_weight", "towers.logit_bias", "towers.weights.0"):
+    for name in ("output.logit_weight", "output.logit_bias", "towers.weights.0"):
         assert torch.equal(all_gradients[name][:LIKE], few_gradients[name][:LIKE])
     parts = [build() for _ in NAMES]
     for task, part in enumerate(parts):
@@ -333,6 +333,6 @@ def test_a_label_too_large_for_its_loss_names_its_task_only() -> None:
 def test_broken_weights_are_noticed_although_every_row_is_fine() -> None:
     model = build()
     with torch.no_grad():
-        model.towers.logit_bias.fill_(math.nan)
+        model.output.logit_bias.fill_(math.nan)
     with pytest.raises(TrainingError, match="30 of 30 rows are at fault"):
         step(model, Equal(NAMES).double(), rows())

@@ -8,6 +8,7 @@ from paretorank.blocks.gates import GateBank, mix_experts
 from paretorank.blocks.grouped_rows import GroupedRows, Groups, Rows, linear, whole_rows
 from paretorank.blocks.linear import Linear, uniform_parameter
 from paretorank.blocks.mlp import MLP
+from paretorank.blocks.outputs import OutputBank
 from paretorank.blocks.towers import TowerBank
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "GroupedRows",
     "Groups",
     "Linear",
+    "OutputBank",
     "Rows",
     "TowerBank",
     "linear",

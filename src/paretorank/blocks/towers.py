@@ -1,6 +1,7 @@
 """One tower per task, all computed together.
 
-Shapes: B rows, T tasks, H width of the representation and of the hidden layers.
+Shapes: B rows, T tasks, H width of the representation and of the hidden layers, O outputs of all
+tasks side by side.
 """
 
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from paretorank.blocks.linear import uniform_parameter
 
 
 class TowerBank(nn.Module):
-    """Multi-layer perceptrons beside each other that end in one logit per task."""
+    """The hidden layers of multi-layer perceptrons beside each other."""
 
     def __init__(
         self,
@@ -38,27 +39,16 @@ class TowerBank(nn.Module):
             for d, h in zip(in_dims[:-1], hidden_dims, strict=True)
         )
         self.dropouts = nn.ModuleList(Dropout(dropout_rate) for _ in hidden_dims)
-        last = in_dims[-1]
-        self.logit_weight = uniform_parameter(n_tasks, last, 1, fan_in=last, generator=generator)
-        self.logit_bias = nn.Parameter(torch.zeros(n_tasks))
         self.activation = activation
+        self.out_dim = in_dims[-1]
 
-    def forward(self, h: Float[Tensor, "B T H"]) -> Float[Tensor, "B T"]:
-        """Return one logit per row and task; without hidden layers the heads are linear."""
+    def forward(self, h: Float[Tensor, "B T D"]) -> Float[Tensor, "B T H"]:
+        """Return the last hidden layer of every task; `h` itself without hidden layers."""
         activate = ACTIVATIONS[self.activation]
         h_TBH = h.transpose(0, 1)
         for weight, bias, dropout in zip(self.weights, self.biases, self.dropouts, strict=True):
             h_TBH = dropout(activate(_layer(h_TBH, weight, bias)))
-        logits_TB = torch.baddbmm(self.logit_bias[:, None, None], h_TBH, self.logit_weight)
-        return logits_TB.squeeze(2).t()
-
-    def set_bias(self, values: Float[Tensor, " T"]) -> None:
-        """Set the last bias of every task, such as to the logit of the best constant model."""
-        if values.shape != self.logit_bias.shape:
-            expected, got = tuple(self.logit_bias.shape), tuple(values.shape)
-            raise ValueError(f"`values` must have shape {expected}, got {got}.")
-        with torch.no_grad():
-            self.logit_bias.copy_(values)
+        return h_TBH.transpose(0, 1)
 
 
 def _layer(
@@ -68,4 +58,4 @@ def _layer(
         return torch.baddbmm(bias, h, weight)
     # All tasks read the same representation: one product, and nothing is copied for each of them.
     flat = torch.addmm(bias.flatten(), h[0], weight.transpose(0, 1).flatten(1))
-    return flat.unflatten(1, (len(weight), -1)).transpose(0, 1)
+    return flat.view(len(flat), len(weight), -1).transpose(0, 1)

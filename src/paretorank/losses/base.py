@@ -16,24 +16,27 @@ class Loss(nn.Module, ABC):
     The last axis is the task where a loss keeps numbers per task; a loss of one task broadcasts.
     """
 
+    n_outputs: int = 1
+    """Outputs of the network that a task needs. With more than one, every logit below has one axis
+    more at the end, [*rows, T, K], and `constant_logit` returns [T, K]."""
     balance_factor: ClassVar[float]
     """The factor c of uncertainty weighting, such that c / variance * loss is a log-likelihood: 1/2
     for the squared error, 1 for cross-entropies and for full likelihoods."""
 
     @abstractmethod
     def forward(
-        self, logit: Float[Tensor, "*rows T"], label: Float[Tensor, "*rows T"]
+        self, logit: Float[Tensor, "*outputs"], label: Float[Tensor, "*rows T"]
     ) -> Float[Tensor, "*rows T"]:
         """Return the loss of each element; every label must be finite."""
 
     @abstractmethod
-    def score(self, logit: Float[Tensor, "*rows T"]) -> Float[Tensor, "*rows T"]:
+    def score(self, logit: Float[Tensor, "*outputs"]) -> Float[Tensor, "*rows T"]:
         """Return the probability, or the expected value in the unit of the label."""
 
     @abstractmethod
     def constant_logit(
         self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]
-    ) -> Float[Tensor, " T"]:
+    ) -> Float[Tensor, "*outputs"]:
         """Return the logits of the best constant models; rows of weight 0 do not count."""
 
     def fit_(self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]) -> None:

@@ -6,14 +6,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paretorank.blocks import TowerBank
+from paretorank.blocks import OutputBank, TowerBank
 from paretorank.data.layout import Layout
 from paretorank.embedding import FeatureBank, Wide
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.seeds import derive_seed
 from paretorank.model.ranker import MultiTaskRanker
 from paretorank.model.settings import ModelConfig
-from paretorank.tasks import Heads, TaskConfig
+from paretorank.relations import Dependencies
+from paretorank.tasks import BinaryTask, Heads, TaskConfig, TaskGraph
 
 
 def build_model(
@@ -45,6 +46,12 @@ def build_model(
         generator=_generator(seed, "towers"),
         dropout_rate=config.tower_dropout_rate,
     )
+    graph = dependencies(tasks)
+    relation = config.relations.build(
+        graph, in_dim=towers.out_dim, generator=_generator(seed, "relations")
+    )
+    heads = Heads(tasks)
+    output = OutputBank(relation.out_dim, heads.n_outputs, generator=_generator(seed, "outputs"))
     wide = None
     if config.wide:
         wide = Wide(layout, n_tasks=len(tasks), generator=_generator(seed, "wide"))
@@ -53,14 +60,26 @@ def build_model(
         bank=bank,
         architecture=architecture,
         towers=towers,
-        heads=Heads(tasks),
+        relation=relation,
+        output=output,
+        heads=heads,
         wide=wide,
     )
 
 
 def start_at_base_rates(model: MultiTaskRanker, labels: Float[Tensor, "N T"]) -> None:
     """Let every task begin at the best constant prediction; NaN labels were not observed."""
-    model.towers.set_bias(model.heads.init_bias(labels))
+    model.output.set_bias(model.heads.init_bias(labels))
+
+
+def dependencies(tasks: Mapping[str, TaskConfig]) -> Dependencies:
+    """Return the task graph as relations see it."""
+    graph = TaskGraph.from_tasks(tasks)
+    return Dependencies(
+        tuple(() if parent is None else (parent,) for parent in graph.parents),
+        tuple(isinstance(task, BinaryTask) for task in tasks.values()),
+        tuple(task.observed_when is not None for task in tasks.values()),
+    )
 
 
 def _generator(seed: int, name: str) -> torch.Generator:

@@ -1,18 +1,42 @@
-"""The network: bank -> architecture -> towers -> logits, with a wide part beside it.
+"""The network: bank -> architecture -> towers -> relation -> outputs, with a wide part beside it.
 
-Shapes: B rows, D input width, T tasks, H width of a representation.
+Shapes: B rows, D input width, T tasks, H width of a representation, O outputs of all tasks (one per
+task, its logit, unless a task's loss needs more).
 """
 
+from dataclasses import dataclass
+
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from paretorank.architectures import Architecture
-from paretorank.blocks import TowerBank
+from paretorank.blocks import OutputBank, TowerBank
 from paretorank.blocks.dropout import reseed_dropout
 from paretorank.data.batch import Batch
 from paretorank.embedding import FeatureBank, Wide
+from paretorank.losses import fill_unobserved, reduce_losses
+from paretorank.relations import Relation, Seen
 from paretorank.tasks import Heads
+
+
+@dataclass(frozen=True)
+class TrainingLosses:
+    """What one batch costs."""
+
+    outputs: Float[Tensor, "B O"]
+    losses: Float[Tensor, " T"]
+    """Mean over the rows that count; NaN for a task without any."""
+    present: Bool[Tensor, " T"]
+    """Whether a task has any row that counts."""
+    auxiliary: Float[Tensor, ""] | None
+    """Added to the balanced total as it is."""
+
+
+@dataclass(frozen=True)
+class _Forward:
+    outputs: Float[Tensor, "B O"]
+    imputed: Float[Tensor, "B T"] | None
 
 
 class MultiTaskRanker(nn.Module):
@@ -25,6 +49,8 @@ class MultiTaskRanker(nn.Module):
         bank: FeatureBank,
         architecture: Architecture,
         towers: TowerBank,
+        relation: Relation,
+        output: OutputBank,
         heads: Heads,
         wide: Wide | None,
     ) -> None:
@@ -33,22 +59,45 @@ class MultiTaskRanker(nn.Module):
         self.bank = bank
         self.architecture = architecture
         self.towers = towers
+        self.relation = relation
+        self.output = output
         self.heads = heads
         self.wide = wide
 
-    def forward(self, batch: Batch) -> Float[Tensor, "B T"]:
-        """Return one logit per row and task."""
-        logits: Tensor = self.towers(self.architecture(self.bank(batch)))
-        return logits if self.wide is None else logits + self.wide(batch)
+    def forward(self, batch: Batch) -> Float[Tensor, "B O"]:
+        """Return the outputs of all tasks: one logit each, or as many as their losses need."""
+        return self._run(batch).outputs
+
+    def training_losses(self, batch: Batch) -> TrainingLosses:
+        """Return the loss of each task over the rows that count for it."""
+        done = self._run(batch)
+        filled = fill_unobserved(batch.labels, batch.observed)
+        own = self.heads.losses(done.outputs, filled)
+        logits = self.output.logits(done.outputs)
+        seen = Seen(logits, batch.labels, batch.observed, batch.weight, done.imputed)
+        rows = self.relation.row_losses(own, seen)
+        present = (rows.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
+        losses = reduce_losses(rows.losses, rows.observed, batch.weight)
+        return TrainingLosses(done.outputs, losses, present, rows.auxiliary)
 
     def task_losses(self, batch: Batch) -> Float[Tensor, " T"]:
-        """Return the mean loss of each task over its observed rows; NaN for a task without any."""
-        return self.heads.task_losses(self(batch), batch.labels, batch.observed, batch.weight)
+        """Return the mean loss of each task over the rows that count; NaN without any."""
+        return self.training_losses(batch).losses
 
     @torch.no_grad()
     def scores(self, batch: Batch) -> Float[Tensor, "B T"]:
         """Return probabilities and expected values."""
-        return self.heads.scores(self(batch))
+        outputs = self(batch)
+        return self.relation.scores(self.output.logits(outputs), self.heads.scores(outputs))
+
+    def _run(self, batch: Batch) -> _Forward:
+        related = self.relation(self.towers(self.architecture(self.bank(batch))))
+        outputs: Tensor = self.output(related.hidden)
+        logits = self.output.logits(outputs)
+        if self.wide is not None:
+            logits = logits + self.wide(batch)
+        logits = self.relation.relate_logits(logits)
+        return _Forward(self.output.with_logits(outputs, logits), related.imputed)
 
     def embedding_parameters(self) -> list[nn.Parameter]:
         """Return the embedding tables, whose gradients are sparse."""

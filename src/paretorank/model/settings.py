@@ -4,6 +4,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from paretorank.architectures import ArchitectureConfig, MMoEConfig
 from paretorank.foundation.section import Section
+from paretorank.relations import RelationConfig, UnrelatedConfig
 
 
 class ModelConfig(Section):
@@ -11,6 +12,8 @@ class ModelConfig(Section):
 
     architecture: ArchitectureConfig = MMoEConfig()
     """How the tasks share."""
+    relations: RelationConfig = UnrelatedConfig()
+    """How the tasks depend on each other along `parent`."""
     embedding_dim: PositiveInt = 16
     """Width of an embedding whose feature does not say otherwise."""
     embedding_init_std: PositiveFloat = 0.01

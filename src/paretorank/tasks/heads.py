@@ -2,7 +2,8 @@
 
 Tasks that are configured alike share one loss object, so a step costs one vectorised call per kind
 of loss, whatever the number of tasks.
-Shapes: B rows, T tasks, N rows of a sample.
+Shapes: B rows, T tasks, O outputs of all tasks side by side (one per task where every loss needs
+one only), N rows of a sample.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,15 +21,34 @@ class HeadGroup(nn.Module):
 
     columns: Tensor
     """Where they stand on the task axis."""
+    outputs: Tensor
+    """Where their outputs stand among those of all tasks, task by task."""
 
     def __init__(self, loss: Loss, columns: Sequence[int]) -> None:
         super().__init__()
         self.loss = loss
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
+        self.register_buffer("outputs", torch.tensor(columns), persistent=False)
+
+    def place(self, firsts: Sequence[int]) -> None:
+        """Learn where the outputs of each task of the axis begin."""
+        of_task = torch.arange(self.loss.n_outputs)
+        starts = torch.tensor([firsts[column] for column in self.columns.tolist()])
+        self.outputs = (starts.unsqueeze(1) + of_task).flatten()
 
     def of(self, values: Float[Tensor, "B T"]) -> Float[Tensor, "B n"]:
         """Return the columns of this group."""
+        if len(self.columns) == values.shape[1]:  # all tasks are alike: nothing to pick
+            return values
         return values.index_select(1, self.columns)
+
+    def outputs_of(self, outputs: Float[Tensor, "B O"]) -> Float[Tensor, "B n *K"]:
+        """Return the outputs of this group; with an axis of their own where there are several."""
+        everything = len(self.outputs) == outputs.shape[1]
+        own = outputs if everything else outputs.index_select(1, self.outputs)
+        if self.loss.n_outputs == 1:
+            return own
+        return own.view(len(own), -1, self.loss.n_outputs)
 
 
 class Heads(nn.Module):
@@ -55,37 +75,39 @@ class Heads(nn.Module):
         self.register_buffer(
             "balance_factors", factors.repeat_interleave(sizes)[self._order], persistent=False
         )
+        counts = {at: g.loss.n_outputs for g in self._each() for at in g.columns.tolist()}
+        self.n_outputs = tuple(counts[at] for at in range(len(configs)))
+        """Outputs of each task."""
+        firsts = [sum(self.n_outputs[:at]) for at in range(len(configs))]
+        for group in self._each():
+            group.place(firsts)
 
     def losses(
-        self, logits: Float[Tensor, "B T"], labels: Float[Tensor, "B T"]
+        self, outputs: Float[Tensor, "B O"], labels: Float[Tensor, "B T"]
     ) -> Float[Tensor, "B T"]:
         """Return the loss of every row and task; labels must be finite (see `fill_unobserved`)."""
-        if len(self.groups) == 1:
-            return self._only()(logits, labels)
-        parts = [group.loss(group.of(logits), group.of(labels)) for group in self._each()]
+        parts = [group.loss(group.outputs_of(outputs), group.of(labels)) for group in self._each()]
         return self._joined(parts)
 
     def task_losses(
         self,
-        logits: Float[Tensor, "B T"],
+        outputs: Float[Tensor, "B O"],
         labels: Float[Tensor, "B T"],
         observed: Bool[Tensor, "B T"],
         weight: Float[Tensor, " B"] | None = None,
     ) -> Float[Tensor, " T"]:
         """Return the mean loss of every task over its observed rows; NaN where there is none."""
-        losses = self.losses(logits, fill_unobserved(labels, observed))
+        losses = self.losses(outputs, fill_unobserved(labels, observed))
         return reduce_losses(losses, observed, weight)
 
-    def scores(self, logits: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
+    def scores(self, outputs: Float[Tensor, "B O"]) -> Float[Tensor, "B T"]:
         """Return probabilities and expected values in the unit of each label."""
-        if len(self.groups) == 1:
-            return self._only().score(logits)
-        return self._joined([group.loss.score(group.of(logits)) for group in self._each()])
+        return self._joined([g.loss.score(g.outputs_of(outputs)) for g in self._each()])
 
     def init_bias(
         self, labels: Float[Tensor, "N T"], weight: Float[Tensor, " N"] | None = None
-    ) -> Float[Tensor, " T"]:
-        """Fit what the losses take from data; return the logits of the best constant models.
+    ) -> Float[Tensor, " O"]:
+        """Fit what the losses take from data; return the outputs of the best constant models.
 
         Labels that are NaN were not observed; a task without any gets 0.
         """
@@ -93,18 +115,18 @@ class Heads(nn.Module):
         rows = labels.new_ones(len(labels)) if weight is None else weight
         counted = observed * rows.unsqueeze(1)
         filled = fill_unobserved(labels, observed)
-        parts = []
+        outputs = labels.new_zeros(sum(self.n_outputs))
         for group in self._each():
             label, mass = group.of(filled), group.of(counted)
             group.loss.fit_(label, mass)
-            parts.append(group.loss.constant_logit(label, mass).unsqueeze(0))
-        return self._joined(parts).squeeze(0)
+            constant = group.loss.constant_logit(label, mass)
+            outputs[group.outputs] = constant.flatten().to(outputs.dtype)
+        return outputs
 
     def _each(self) -> list[HeadGroup]:
         return [group for group in self.groups if isinstance(group, HeadGroup)]
 
-    def _only(self) -> Loss:
-        return self._each()[0].loss
-
     def _joined(self, parts: list[Tensor]) -> Tensor:
+        if len(parts) == 1:  # the tasks of a single group stand in order
+            return parts[0]
         return torch.cat(parts, dim=1).index_select(1, self._order)

@@ -47,23 +47,25 @@ def backward_step(
     Raises:
         TrainingError: a loss is not finite; names the tasks and rows.
     """
-    logits = model(batch)
-    losses = model.heads.task_losses(logits, batch.labels, batch.observed, batch.weight)
-    present = (batch.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
+    result = model.training_losses(batch)
+    losses, present = result.losses, result.present
     seen = torch.where(present, losses.detach(), 0.0)
     if not bool(seen.isfinite().all()):
-        raise _not_finite(model, batch, logits.detach(), seen, place)
+        raise _not_finite(model, batch, result.outputs.detach(), seen, place)
     leaf = losses.detach().requires_grad_()
     total = balancer(leaf)
     if total.requires_grad:
         torch.autograd.backward(total)
     weights = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad * static_weights
-    torch.autograd.backward(torch.where(present, losses * weights, 0.0).sum())
+    descended = torch.where(present, losses * weights, 0.0).sum()
+    if result.auxiliary is not None:
+        descended = descended + result.auxiliary
+    torch.autograd.backward(descended)
     return StepResult(losses.detach(), torch.where(present, weights, torch.nan))
 
 
 def _not_finite(
-    model: MultiTaskRanker, batch: Batch, logits: Tensor, losses: Tensor, place: str
+    model: MultiTaskRanker, batch: Batch, outputs: Tensor, losses: Tensor, place: str
 ) -> TrainingError:
     names = [
         f"{name} ({loss:g})"
@@ -71,8 +73,8 @@ def _not_finite(
         if not torch.isfinite(torch.tensor(loss))
     ]
     with torch.no_grad():
-        per_row = model.heads.losses(logits, batch.labels)
-    bad = (~per_row.isfinite() & batch.observed).any(dim=1) | ~logits.isfinite().all(dim=1)
+        per_row = model.heads.losses(outputs, batch.labels)
+    bad = (~per_row.isfinite() & batch.observed).any(dim=1) | ~outputs.isfinite().all(dim=1)
     rows = batch.row[bad].tolist()
     shown = ", ".join(str(row) for row in rows[:_ROWS_NAMED])
     return TrainingError(
