@@ -4,7 +4,9 @@
 
 Makes the workload and, for each peer, a virtual environment with the pinned release. Then all
 competitors take turns, some steps each; the table shows the median over rounds of our speed divided
-by the peer's in the same round. Absolute speeds are printed for orientation only.
+by the peer's in the same round. "matrix products" is no peer but the bound: the products of a step
+and nothing else, so that our ratio is the share of the machine's rate of multiplication. Absolute
+speeds are printed for orientation only.
 """
 
 import argparse
@@ -25,6 +27,7 @@ PROGRAMS = {
     "paretorank": "paretorank_steps.py",
     "torch-rechub": "rechub.py",
     "DeepCTR-Torch": "deepctr.py",
+    "matrix products": "products.py",
 }
 MODELS = ("mmoe", "shared_bottom")
 
@@ -114,7 +117,7 @@ def main() -> None:
     given = parser.parse_args()
     root = given.environments.absolute()
     prepare_workload(root / "workload")
-    pythons = {"paretorank": Path(sys.executable)}
+    pythons = dict.fromkeys(("paretorank", "matrix products"), Path(sys.executable))
     pythons |= {name: environment(root / name, need) for name, need in PEERS.items()}
     report = {}
     for model in MODELS:
