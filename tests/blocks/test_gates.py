@@ -1,5 +1,6 @@
 """Gates score experts and start near uniform."""
 
+import pytest
 import torch
 
 from paretorank.blocks import GateBank, mix_experts
@@ -29,3 +30,18 @@ def test_the_gradient_of_a_mixture_by_a_gate_logit_is_the_weight_times_the_dista
         (gradient,) = torch.autograd.grad(mixed[0, 0, unit], logits, retain_graph=True)
         expected = weights[0, 0] * (experts[0, :, unit] - mixed[0, 0, unit])
         torch.testing.assert_close(gradient[0, 0], expected)
+
+
+@pytest.mark.parametrize("n_gates", [1, 3, 6])
+def test_mixing_has_the_value_and_gradient_of_a_batched_product(n_gates: int) -> None:
+    generator = torch.Generator().manual_seed(0)
+    weights = torch.rand(4, n_gates, 5, generator=generator, dtype=torch.float64)
+    experts = torch.randn(5, 4, 2, generator=generator, dtype=torch.float64).transpose(0, 1)
+    wanted = [weights.requires_grad_(), experts.requires_grad_()]
+    mixed = mix_experts(weights, experts)
+    torch.testing.assert_close(mixed, torch.einsum("bge,beh->bgh", weights, experts))
+    outer = torch.randn(mixed.shape, generator=generator, dtype=torch.float64)
+    ours = torch.autograd.grad((mixed * outer).sum(), wanted)
+    theirs = torch.autograd.grad((torch.bmm(weights, experts) * outer).sum(), wanted)
+    for one, other in zip(ours, theirs, strict=True):
+        torch.testing.assert_close(one, other)

@@ -15,6 +15,7 @@ from paretorank.blocks.activations import ACTIVATIONS, Activation
 from paretorank.blocks.dropout import Dropout
 from paretorank.blocks.grouped_rows import Rows, linear
 from paretorank.blocks.linear import uniform_parameter
+from paretorank.blocks.relu_stack import relu_stack
 
 
 class ExpertBank(nn.Module):
@@ -47,6 +48,7 @@ class ExpertBank(nn.Module):
             for d, h in zip(hidden_dims[:-1], later, strict=True)
         )
         self.dropouts = nn.ModuleList(Dropout(dropout_rate) for _ in hidden_dims)
+        self._dropout_rate = dropout_rate
         self.activation = activation
         self.n_experts = n_experts
         self.out_dim = hidden_dims[-1]
@@ -57,11 +59,20 @@ class ExpertBank(nn.Module):
         In memory the result lies expert by expert: `result.transpose(0, 1)` is contiguous as soon
         as there are two layers.
         """
+        h = linear(x, self.first_weight, self.first_bias)
+        if self.activation == "relu" and self.weights and not self._drops:
+            return relu_stack(h, list(self.weights), list(self.biases), self.n_experts).transpose(
+                0, 1
+            )
         activate = ACTIVATIONS[self.activation]
-        h = activate(linear(x, self.first_weight, self.first_bias))
+        h = activate(h)
         h_EBH = self.dropouts[0](h).unflatten(1, (self.n_experts, -1)).transpose(0, 1)
         for weight, bias, dropout in zip(
             self.weights, self.biases, list(self.dropouts)[1:], strict=True
         ):
             h_EBH = dropout(activate(torch.baddbmm(bias, h_EBH, weight)))
         return h_EBH.transpose(0, 1)
+
+    @property
+    def _drops(self) -> bool:
+        return self.training and self._dropout_rate > 0
