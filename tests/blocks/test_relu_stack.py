@@ -1,5 +1,7 @@
 """ReLU layers whose backward pass is derived by hand."""
 
+import itertools
+
 import pytest
 import torch
 from torch import Tensor
@@ -11,7 +13,7 @@ def layers(dims: tuple[int, ...]) -> tuple[list[Tensor], list[Tensor]]:
     generator = torch.Generator().manual_seed(0)
     weights = [
         torch.randn(3, d, h, generator=generator, dtype=torch.float64).requires_grad_()
-        for d, h in zip(dims[:-1], dims[1:], strict=True)
+        for d, h in itertools.pairwise(dims)
     ]
     biases = [
         torch.randn(3, 1, h, generator=generator, dtype=torch.float64).requires_grad_()

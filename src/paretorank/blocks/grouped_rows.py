@@ -18,6 +18,9 @@ from torch import Tensor
 from torch.autograd.function import once_differentiable
 
 
+_CACHED_ROWS = 256
+
+
 @dataclass(frozen=True)
 class Groups:
     """Which rows belong together."""
@@ -28,10 +31,6 @@ class Groups:
     """The rows, group by group."""
     starts: Int[Tensor, " U"]
     """Where each group begins among the members."""
-
-    def spread(self, values: Float[Tensor, "U H"]) -> Float[Tensor, "B H"]:
-        """Return each row's own copy of what its group has."""
-        return values.index_select(0, self.of_row)
 
     def total(self, values: Float[Tensor, "B H"]) -> Float[Tensor, "U H"]:
         """Return the sum over the rows of each group."""
@@ -99,7 +98,7 @@ class _GroupedLinear(torch.autograd.Function):
         by_part = weight.index_select(1, columns)
         n_own = own.shape[1]
         result = torch.addmm(bias, own, by_part[:, :n_own].t())
-        result += Groups(*groups).spread(shared @ by_part[:, n_own:].t())
+        _add_spread_(result, shared @ by_part[:, n_own:].t(), groups[0])
         ctx.save_for_backward(own, shared, by_part, columns, *groups)
         return result
 
@@ -119,3 +118,9 @@ class _GroupedLinear(torch.autograd.Function):
             total.sum(dim=0),
             *(None for _ in range(4)),
         )
+
+
+def _add_spread_(rows: Tensor, values: Tensor, of_row: Tensor) -> None:
+    """Add to each row what its group has, some rows at a time so that the copies stay in cache."""
+    for part, index in zip(rows.split(_CACHED_ROWS), of_row.split(_CACHED_ROWS), strict=True):
+        part += values.index_select(0, index)
