@@ -17,7 +17,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-
 _CACHED_ROWS = 256
 
 
@@ -122,5 +121,6 @@ class _GroupedLinear(torch.autograd.Function):
 
 def _add_spread_(rows: Tensor, values: Tensor, of_row: Tensor) -> None:
     """Add to each row what its group has, some rows at a time so that the copies stay in cache."""
-    for part, index in zip(rows.split(_CACHED_ROWS), of_row.split(_CACHED_ROWS), strict=True):
-        part += values.index_select(0, index)
+    for start in range(0, len(rows), _CACHED_ROWS):
+        part = slice(start, start + _CACHED_ROWS)
+        rows[part] += values.index_select(0, of_row[part])
