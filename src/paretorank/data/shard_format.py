@@ -9,6 +9,9 @@ shards/train-00000/codes.npy   int32 [N, F]   categorical codes
                    user.npy    int64 [N]      hash of the user, or the row where there is none
                    row.npy     int64 [N]      place of the row in the log
                    ragged0.values.npy, ragged0.offsets.npy, ...
+
+A shard belongs to the split that the manifest gives it; its folder keeps the name that it was
+written under.
 """
 
 from pathlib import Path
@@ -21,7 +24,7 @@ from paretorank.foundation.files import read_json, write_text
 from paretorank.foundation.section import Section
 from paretorank.schema import SplitName
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MANIFEST = "manifest.json"
 ENCODER_FOLDER = "encoder"
 SHARD_FOLDER = "shards"
@@ -36,6 +39,14 @@ class ShardEntry(Section):
     n_rows: int
     digests: dict[str, str]
     """File name -> BLAKE2b digest of its bytes."""
+
+
+class SourceFile(Section):
+    """One file of the log as it was when its rows were prepared."""
+
+    path: str
+    size: int
+    mtime_ns: int
 
 
 class LabelSummary(Section):
@@ -53,6 +64,14 @@ class Manifest(Section):
     format_version: int
     made_from: str
     """Digest of the configuration and of the source files."""
+    sources: tuple[SourceFile, ...] = ()
+    """Files of the log in the order of their rows; none where rows were handed over."""
+    configuration: dict[str, str] = Field(default_factory=dict)
+    """Part of the configuration -> its digest; the list of files is no part."""
+    n_log_rows: int = 0
+    """Rows of the log; appended rows go on counting here."""
+    split_from: int = 0
+    """With by = "time": first row of the log that the split divides; all before it are train."""
     layout: Layout
     shards: tuple[ShardEntry, ...]
     labels: tuple[LabelSummary, ...]
