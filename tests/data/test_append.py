@@ -80,7 +80,9 @@ def _day(number: int) -> pl.DataFrame:
             "tags": [f"t{tag}|all" if tag else None for tag in users],
             "price": generator.random(DAY_ROWS),
             "age": generator.integers(0, 90, DAY_ROWS).astype(np.float64),
-            "seen": [generator.choice(item, n).tolist() for n in generator.integers(0, 5, DAY_ROWS)],
+            "seen": [
+                generator.choice(item, n).tolist() for n in generator.integers(0, 5, DAY_ROWS)
+            ],
             "request": generator.integers(0, 40, DAY_ROWS),
             "time": number * DAY_S + generator.permutation(DAY_ROWS) * 400,
             "part": generator.integers(0, 3, DAY_ROWS),
@@ -99,8 +101,7 @@ def _write(folder: Path, number: int, day: pl.DataFrame | None = None) -> None:
 def _request(folder: Path, by: str = "time", **data: object) -> IngestRequest:
     files = sorted((folder / "log").iterdir())
     sources = [
-        SourceFile(path=str(f), size=f.stat().st_size, mtime_ns=f.stat().st_mtime_ns)
-        for f in files
+        SourceFile(path=str(f), size=f.stat().st_size, mtime_ns=f.stat().st_mtime_ns) for f in files
     ]
     config = DataConfig.model_validate(
         {
@@ -497,7 +498,6 @@ def test_a_failure_in_the_middle_leaves_the_data_set_of_before(
 
 KILLED = """
 import os, pathlib, signal, sys
-sys.path.insert(0, {tests!r})
 import importlib.util
 spec = importlib.util.spec_from_file_location("test_append", {file!r})
 tests = importlib.util.module_from_spec(spec)
@@ -541,7 +541,7 @@ def test_a_kill_leaves_the_old_or_the_new_data_set_whole(place: Path, moment: st
     target = _prepare(place)
     before = _bytes(target)
     _write(place, 2)
-    script = KILLED.format(tests="", file=__file__, moment=moment, place=str(place))
+    script = KILLED.format(file=__file__, moment=moment, place=str(place))
     killed = subprocess.run([sys.executable, "-c", script], check=False, env=dict(os.environ))
     assert killed.returncode == -signal.SIGKILL
     if moment == "after the swap":

@@ -2,8 +2,8 @@
 
 Rows: their numbers go on after the last one. They are encoded once, with the encoder grown by
 what they bring (see `growth`), into shards of their own. An appended training row sees the target
-statistics as they were before the append: all of them are of earlier rows. Rows of valid and test
-see all of train, as ever.
+statistics as they were before the append: none of those rows is later. Rows of valid and test see
+all of train, as ever.
 
 Splits: by user, request, chance or column the rule of before decides on every new row alone. By
 time the split rolls on: what was valid and test becomes train, labels included, and the appended
@@ -69,7 +69,7 @@ def append_log(request: IngestRequest, target: Path, listener: Listener = silent
             before.write(target)
         return Appended(before, 0, ())
     parts = _open(before, request)
-    counts = count_rows(request.labels, prepare_frame(parts.new), alone=False)
+    counts = count_rows(request.labels, parts.frame, alone=False)
     _refuse_empty_splits(request, counts)
     ShardSet(target, before.model_copy(update={"shards": ()}), "train").verify()
     with replacing(target) as folder:
@@ -83,6 +83,8 @@ class _Parts:
 
     whole: IngestRequest
     new: IngestRequest
+    frame: pl.LazyFrame
+    """The new rows with their splits and labels."""
     rolled: IngestRequest | None
     """What the split divided before, where it rolls on."""
 
@@ -105,19 +107,16 @@ def _open(before: Manifest, request: IngestRequest) -> _Parts:
         part = log.slice(start, stop - start)
         return replace(request, data=data, log=part, first_row=start, split_from=0)
 
-    parts = _Parts(
-        request,
-        rows(n_known, n_rows),
-        rows(before.split_from, n_known) if request.data.split.by == "time" else None,
-    )
-    known = rows(0, n_known)
+    known, new = rows(0, n_known), rows(n_known, n_rows)
     refuse_new_types(request, [source.path for source in before.sources])
-    refuse_earlier(
-        request,
-        prepare_frame(known, with_split=False),
-        prepare_frame(parts.new, with_split=False),
-    )
-    return parts
+    if request.data.keys.time in log.collect_schema():  # saves joining the whole log
+        refuse_earlier(request, log.head(n_known), log.slice(n_known))
+    else:
+        joined = [prepare_frame(part, with_split=False) for part in (known, new)]
+        refuse_earlier(request, *joined)
+    rolls = request.data.split.by == "time"
+    rolled = rows(before.split_from, n_known) if rolls else None
+    return _Parts(request, new, prepare_frame(new), rolled)
 
 
 def _append(
@@ -135,7 +134,7 @@ def _append(
     known = load_encoder(target / ENCODER_FOLDER)
     grown = _grow(before, known, parts, counts["train"], listener)
     chunks = stream(
-        prepare_frame(parts.new).select(encoded_columns(parts.new)),
+        parts.frame.select(encoded_columns(parts.new)),
         stage="encode",
         total=sum(counts.values()),
         listener=listener,
@@ -163,11 +162,10 @@ def _grow(
         rows = frame.select(growth.columns)
         for chunk in stream(rows, stage="roll", total=total, listener=listener):
             growth.update_statistics(chunk)
-    frame = prepare_frame(parts.new)
-    train = frame.filter(pl.col(SPLIT_COLUMN) == int(Split.TRAIN)).select(growth.columns)
+    train = parts.frame.filter(pl.col(SPLIT_COLUMN) == int(Split.TRAIN)).select(growth.columns)
     for chunk in stream(train, stage="fit", total=n_train, listener=listener):
         growth.update(chunk)
-    return growth.finish(item_tables(parts.new, frame))
+    return growth.finish(item_tables(parts.new, parts.frame))
 
 
 def _manifest(
