@@ -389,7 +389,7 @@ def test_side_tables_may_differ_and_are_read_anew(place: Path) -> None:
 def test_repeated_rows_are_dropped_across_files(place: Path) -> None:
     target = _prepare(place, "column", drop_duplicates=True)
     fresh = _day(2).with_columns(time=pl.col("time") + DAY_S)
-    _write(place, 2, pl.concat([fresh, _day(1).head(0), fresh.head(50)]))
+    _write(place, 2, pl.concat([fresh, _day(1).head(50), fresh.head(50)]))
     assert _append(place, "column", drop_duplicates=True).n_rows == DAY_ROWS
     assert Manifest.read(target).n_log_rows == 3 * DAY_ROWS
 
