@@ -205,3 +205,46 @@ def test_without_a_test_split_the_rows_are_called_what_they_are(
     answer = ask("train", copied, "--out", tmp_path / "run", *settings)
     assert "Validation rows" in answer.out
     assert "Test rows" not in answer.out
+
+
+@pytest.fixture
+def daily(copied: Path) -> Path:
+    """Return a configuration whose log is a folder with the first of two days."""
+    log = pl.read_parquet(copied.parent / "log.parquet").sort("time_ms")
+    (copied.parent / "log").mkdir()
+    log.head(1_200).write_parquet(copied.parent / "log" / "1.parquet")
+    log.tail(800).write_parquet(copied.parent / "2.parquet")
+    copied.write_text(copied.read_text().replace('log = "log.parquet"', 'log = "log"'))
+    return copied
+
+
+def test_ingest_appends_a_new_day_once(ask: Ask, daily: Path) -> None:
+    refused = ask("ingest", daily, "--append")
+    assert refused.code == 2
+    assert "holds no prepared data set" in refused.err
+    assert ask("ingest", daily).code == 0
+    (daily.parent / "2.parquet").rename(daily.parent / "log" / "2.parquet")
+    answer = ask("ingest", daily, "--append", "--json").json
+    assert answer["appended_rows"] == 800
+    assert answer["new_files"] == [str(daily.parent / "log" / "2.parquet")]
+    assert answer["unchanged"] is False
+    assert answer["rows"] == {"train": 1_840, "valid": 80, "test": 80}
+    again = ask("ingest", daily, "--append")
+    assert again.code == 0
+    assert "nothing to append" in again.out
+    assert ask("ingest", daily, "--json").json["unchanged"] is True
+    assert "appended_rows" not in ask("ingest", daily, "--json").json
+
+
+def test_ingest_says_how_much_was_appended(ask: Ask, daily: Path) -> None:
+    ask("ingest", daily)
+    (daily.parent / "2.parquet").rename(daily.parent / "log" / "2.parquet")
+    answer = ask("ingest", daily, "--append")
+    assert "800 rows of 1 new file appended" in answer.out
+    assert "long_view" in answer.out
+
+
+def test_ingest_does_not_append_and_begin_anew(ask: Ask, daily: Path) -> None:
+    answer = ask("ingest", daily, "--append", "--force")
+    assert answer.code == 2
+    assert "not both" in answer.err

@@ -6,7 +6,12 @@ import numpy as np
 import polars as pl
 import pytest
 
-from paretorank.data.history import FittedHistory, fit_item_values, hash_items
+from paretorank.data.history import (
+    FittedHistory,
+    fit_item_values,
+    grow_item_values,
+    hash_items,
+)
 from paretorank.schema import HistoryFeature
 
 ITEMS = pl.DataFrame({"video": [1, 2, 3, 4, 5], "author": ["a", "a", "b", None, "b"]})
@@ -94,3 +99,14 @@ def test_without_any_known_item_nothing_matches() -> None:
 
 def test_no_rows_give_no_rows() -> None:
     assert _history().transform(_frame().head(0)).shape == (0, 4)
+
+
+def test_new_items_join_and_known_ones_keep_their_value() -> None:
+    known = fit_item_values(ITEMS, "video", "author")
+    more = pl.DataFrame({"video": [1, 8, 9], "author": ["z", "b", None]})
+    grown = grow_item_values(known, more, "video", "author")
+    assert len(grown.items) == len(known.items) + 1
+    assert grown.look_up(known.items).tolist() == known.values.tolist()
+    found = grown.look_up(hash_items(pl.Series([8, 3, 9])))
+    assert found[0] == found[1] != 0
+    assert found[2] == 0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from paretorank.data.replacement import replacing
+from paretorank.data.replacement import link_files, replacing, restore
 from paretorank.data.shard_format import MANIFEST
 from paretorank.foundation.errors import ShardError
 
@@ -86,3 +86,36 @@ def test_a_data_set_that_a_dead_process_moved_away_comes_back(target: Path, dead
     with pytest.raises(ValueError, match="stop"), replacing(target):
         raise ValueError("stop")
     assert (target / MANIFEST).read_text() == "old"
+
+
+def test_linked_files_are_the_same_and_outlive_the_first_name(target: Path) -> None:
+    (target / "a").write_text("one")
+    link_files(["a"], target, target / "new")
+    assert (target / "new" / "a").samefile(target / "a")
+    (target / "a").unlink()
+    assert (target / "new" / "a").read_text() == "one"
+
+
+def test_a_file_that_cannot_be_linked_is_copied(
+    target: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(1, "Operation not permitted")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    (target / "a").write_text("one")
+    link_files(["a"], target, target / "new")
+    assert (target / "new" / "a").read_text() == "one"
+    assert not (target / "new" / "a").samefile(target / "a")
+
+
+def test_a_missing_file_is_named_before_it_is_linked(target: Path) -> None:
+    with pytest.raises(ShardError, match=r"b is missing"):
+        link_files(["b"], target, target / "new")
+
+
+def test_a_data_set_comes_back_without_anything_being_written(target: Path, dead_pid: int) -> None:
+    target.rename(target.with_name(f".set.{dead_pid}.replaced"))
+    restore(target)
+    assert (target / MANIFEST).read_text() == "old"
+    assert list(target.parent.iterdir()) == [target]

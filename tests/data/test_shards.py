@@ -164,8 +164,9 @@ def test_without_a_manifest_there_is_no_data_set(folder: Path) -> None:
     [
         ('{"format_version": 99}', "has the format version 99"),
         ("[]", "has the format version None"),
-        ('{"format_version": 2, "shards"', "is not readable JSON"),
-        ('{"format_version": 2}', "is damaged"),
+        ('{"format_version": 1, "shards"', "is not readable JSON"),
+        (f'{{"format_version": {FORMAT_VERSION}}}', "is damaged"),
+        ('{"format_version": 1}', "has the format version 1, this is"),
     ],
 )
 def test_a_manifest_of_another_version_or_damaged_is_refused(

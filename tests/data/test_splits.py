@@ -214,3 +214,21 @@ def test_times_without_order_or_without_any_value_are_refused() -> None:
         _split(pl.DataFrame({"time": ["yesterday"]}), by="time")
     with pytest.raises(DataError, match="holds no time"):
         _split(pl.DataFrame({"time": [None]}, schema={"time": pl.Int64}), by="time")
+
+
+@pytest.mark.parametrize("kind", TIMES)
+def test_rows_before_the_border_are_train_and_the_others_are_split_among_themselves(
+    kind: str,
+) -> None:
+    config = SplitConfig(by="time", valid_fraction=0.2, test_fraction=0.1)
+    data = DataConfig(log="unused.parquet", keys=KEYS, split=config)
+    lazy = pl.LazyFrame({"time": TIMES[kind]}).with_row_index(ROW_COLUMN)
+
+    def split(frame: pl.LazyFrame, split_from: int) -> np.ndarray:
+        code = split_expression(data, frame, split_from=split_from).alias("split")
+        return frame.with_columns(code).collect()["split"].to_numpy()
+
+    found = split(lazy, 400)
+    assert (found[:400] == Split.TRAIN).all()
+    assert found[400:].tolist() == split(lazy.slice(400), 0).tolist()
+    assert np.bincount(found[400:]).tolist() == [420, 120, 60]

@@ -15,6 +15,7 @@ from paretorank.data.statistics import (
     N_FOLDS,
     Overall,
     Totals,
+    add_totals,
     entity_keys,
     fit_totals,
     group_rows,
@@ -332,3 +333,19 @@ def labelled(chunks: Iterable[pl.DataFrame]) -> list[pl.DataFrame]:
         )
         for chunk in chunks
     ]
+
+
+@given(st.integers(0, 40), st.integers(0, 40), st.integers(0, 2**32 - 1))
+@settings(max_examples=30, deadline=None)
+def test_totals_of_parts_add_up_to_those_of_all(one: int, two: int, seed: int) -> None:
+    generator = np.random.default_rng(seed)
+    entity = generator.integers(0, 9, one + two).astype(np.uint64)
+    labels = generator.integers(0, 3, (one + two, 2)).astype(np.float32)
+    labels[labels == 2] = np.nan
+    keys, whole = fit_totals(entity, labels)
+    parts = [fit_totals(entity[:one], labels[:one]), fit_totals(entity[one:], labels[one:])]
+    found, totals = add_totals(parts)
+    assert found.tolist() == keys.tolist()
+    assert totals.sums.tolist() == whole.sums.tolist()
+    assert totals.counts.tolist() == whole.counts.tolist()
+    assert totals.rows.tolist() == whole.rows.tolist()

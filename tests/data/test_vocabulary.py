@@ -15,6 +15,7 @@ from paretorank.data.vocabulary import (
     UNKNOWN,
     Vocabulary,
     fit_vocabulary,
+    grow_vocabulary,
     value_kind,
     without,
 )
@@ -223,3 +224,37 @@ def test_buckets_take_every_kind_of_empty_column() -> None:
     assert Buckets(4).encode(pl.Series([], dtype=pl.String)).tolist() == []
     assert Buckets(4).encode(pl.Series([None, float("nan")])).tolist() == [MISSING, MISSING]
     assert Buckets(4).encode(pl.Series([None])).tolist() == [MISSING]
+
+
+def _counts(values: list[object]) -> pl.DataFrame:
+    column = pl.Series("value", values, strict=False)
+    return column.to_frame().group_by("value").agg(pl.len().cast(pl.Int64).alias("count"))
+
+
+def test_a_vocabulary_grows_behind_what_it_knows() -> None:
+    known = _fit(pl.Series([7, 9, 9]))
+    grown = grow_vocabulary(known, _counts([5, 5, 5, 9, 4, 4, 3, None, 2, 2]), min_count=2)
+    assert grown.values.to_list() == [9, 7, 5, 2, 4]
+    assert grown.encode(pl.Series([9, 7, 5, 3, None])).tolist() == [2, 3, 4, UNKNOWN, MISSING]
+    assert known.values.to_list() == [9, 7]
+
+
+@pytest.mark.parametrize("values", [["9", "8.0", "8"], [9.0, 8.0, 8.0], [9, 8, 8]])
+def test_new_values_are_compared_as_the_known_ones_are(values: list[object]) -> None:
+    grown = grow_vocabulary(_fit(pl.Series([9, 7])), _counts(values), min_count=1)
+    assert grown.values.to_list() == [7, 9, 8]
+    words = grow_vocabulary(_fit(pl.Series(["9", "b"])), _counts(values), min_count=2)
+    assert words.values.to_list() == (["9", "b"] if values[1] == "8.0" else ["9", "b", "8"])
+
+
+def test_words_stay_unknown_where_numbers_are_known() -> None:
+    known = _fit(pl.Series([9, 7]))
+    assert grow_vocabulary(known, _counts(["a", "a"]), min_count=1).values.to_list() == [7, 9]
+
+
+def test_an_empty_vocabulary_grows_too() -> None:
+    for nothing in (pl.Series([], dtype=pl.Int64), pl.Series([], dtype=pl.String)):
+        values: list[object] = [3, 3] if nothing.dtype == pl.Int64 else ["a", "a"]
+        grown = grow_vocabulary(_fit(nothing), _counts(values), min_count=2)
+        assert grown.values.to_list() == values[:1]
+        assert grow_vocabulary(grown, _counts([]), min_count=1).values.to_list() == values[:1]

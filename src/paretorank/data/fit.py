@@ -9,6 +9,7 @@ Shapes: N training rows, T tasks, S columns of statistics.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeGuard
 
 import numpy as np
 import polars as pl
@@ -121,7 +122,7 @@ class _Fit:
 
     def __init__(self, plan: FitPlan) -> None:
         self.plan = plan
-        self.counts = {n: ValueCounts() for n, f in plan.features.items() if _counts_values(f)}
+        self.counts = {n: ValueCounts() for n, f in plan.features.items() if counts_values(f)}
         self.samples: dict[str, Sample] = {}
         self.has_missing: dict[str, bool] = {}
         self.statistics = StatisticsFit(plan.statistics, plan.labels, plan.time)
@@ -162,13 +163,9 @@ class _Fit:
     def _update_feature(self, name: str, feature: FeatureConfig, chunk: pl.DataFrame) -> None:
         column = chunk[feature.column or name]
         match feature:
-            case CategoricalFeature(multi=False):
-                if name in self.counts:
-                    self.counts[name].update(without(column, feature.missing))
             case CategoricalFeature() | SequenceFeature():
                 if name in self.counts:
-                    values = read_lists(column, separator=feature.separator).values
-                    self.counts[name].update(without(values, getattr(feature, "missing", ())))
+                    self.counts[name].update(values_of(feature, column))
             case NumericFeature():
                 self._sample(name, as_floats(without(column, feature.missing)))
             case VectorFeature():
@@ -181,16 +178,15 @@ class _Fit:
     def _update_history(self, name: str, feature: HistoryFeature, chunk: pl.DataFrame) -> None:
         if name not in self.histories:
             known = tuple(
-                fit_item_values(self._item_table(feature.item, match), feature.item, match)
+                fit_item_values(
+                    item_table(self.plan.item_tables, feature.item, match), feature.item, match
+                )
                 for match in feature.match
             )
             self.histories[name] = FittedHistory(feature, feature.column or name, known)
         block = self.histories[name].transform(chunk).astype(np.float64)
         for at, column in enumerate(self.histories[name].names):
             self._sample(f"{name}.{column}", block[:, at])
-
-    def _item_table(self, item: str, match: str) -> pl.DataFrame:
-        return next(t for t in self.plan.item_tables if {item, match} <= set(t.columns))
 
     def _sample(self, name: str, values: np.ndarray) -> None:
         self.samples.setdefault(name, Sample()).update(values)
@@ -265,13 +261,26 @@ def plan_columns(plan: FitPlan) -> list[str]:
     return list(dict.fromkeys(needed))
 
 
-def _owns_table(feature: FeatureConfig) -> bool:
-    return isinstance(feature, CategoricalFeature | SequenceFeature) and feature.table is None
-
-
-def _counts_values(feature: FeatureConfig) -> bool:
+def counts_values(feature: FeatureConfig) -> TypeGuard[CategoricalFeature | SequenceFeature]:
+    """Return whether a feature has a vocabulary of its own."""
     hashed = isinstance(feature, CategoricalFeature) and feature.hash_buckets is not None
     return _owns_table(feature) and not hashed
+
+
+def values_of(feature: CategoricalFeature | SequenceFeature, column: pl.Series) -> pl.Series:
+    """Return the values of a column, or of all its lists, with null for what stands for missing."""
+    if isinstance(feature, SequenceFeature) or feature.multi:
+        column = read_lists(column, separator=feature.separator).values
+    return without(column, getattr(feature, "missing", ()))
+
+
+def item_table(tables: Sequence[pl.DataFrame], item: str, match: str) -> pl.DataFrame:
+    """Return the table that tells the matched column of an item."""
+    return next(table for table in tables if {item, match} <= set(table.columns))
+
+
+def _owns_table(feature: FeatureConfig) -> bool:
+    return isinstance(feature, CategoricalFeature | SequenceFeature) and feature.table is None
 
 
 def _mapped_anew(values: np.ndarray) -> np.ndarray:

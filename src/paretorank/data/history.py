@@ -74,6 +74,13 @@ def fit_item_values(frame: pl.DataFrame, item: str, value: str) -> ItemValues:
     return ItemValues(items, values[order][first])
 
 
+def grow_item_values(known: ItemValues, frame: pl.DataFrame, item: str, value: str) -> ItemValues:
+    """Add items that were not known before; those that were keep their value."""
+    new = fit_item_values(frame, item, value)
+    items, first = np.unique(np.concatenate([known.items, new.items]), return_index=True)
+    return ItemValues(items, np.concatenate([known.values, new.values])[first])
+
+
 def hash_items(column: pl.Series) -> UInt64[np.ndarray, " N"]:
     """Return one hash per id, the same for 5, 5.0 and "5"; 0 for null."""
     whole = canonical(column, "int") if column.dtype != pl.String else None

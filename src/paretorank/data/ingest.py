@@ -1,8 +1,8 @@
 """Encode a log once: source -> split -> fit on train -> encode -> shards, streaming."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,25 +13,25 @@ from paretorank.data.encoder import Encoder
 from paretorank.data.encoder_store import save_encoder
 from paretorank.data.fit import FitPlan, Fitted, check_plan, fit_encoder, plan_columns
 from paretorank.data.hashing import stable_hash
+from paretorank.data.label_sums import LabelSums
 from paretorank.data.labels import (
     LABEL_PREFIX,
     check_labels,
     label_columns,
     label_expressions,
-    refuse_one_value,
-    refuse_violations,
-    violation_expressions,
 )
 from paretorank.data.replacement import replacing
+from paretorank.data.row_counts import count_rows
 from paretorank.data.shard_format import (
     ENCODER_FOLDER,
     FORMAT_VERSION,
-    LabelSummary,
     Manifest,
+    ShardEntry,
+    SourceFile,
 )
 from paretorank.data.shard_writer import ShardWriter
 from paretorank.data.source import collect, open_log, open_table, require_columns
-from paretorank.data.splits import ROW_COLUMN, SPLITS, Split, split_expression
+from paretorank.data.splits import ROW_COLUMN, SPLIT_COLUMN, SPLITS, Split, split_expression
 from paretorank.data.stream import stream
 from paretorank.data.suitability import refuse_unsuited
 from paretorank.foundation.errors import ConfigError, DataError
@@ -44,8 +44,6 @@ from paretorank.schema import (
     SplitName,
     StatisticConfig,
 )
-
-SPLIT_COLUMN = "__split"
 
 
 @dataclass(frozen=True)
@@ -62,6 +60,24 @@ class IngestRequest:
     """Rows already in hand, in place of `data.log`."""
     made_from: str = ""
     """Digest that tells whether the same request was prepared before."""
+    sources: Sequence[SourceFile] = ()
+    """The files of the log, in the order of their rows."""
+    configuration: Mapping[str, str] = field(default_factory=dict)
+    """Part of the configuration -> its digest."""
+    first_row: int = 0
+    """Number of the first row."""
+    split_from: int = 0
+    """With by = "time": the first row that is not train by decree."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """What came of writing rows."""
+
+    shards: tuple[ShardEntry, ...]
+    labels: LabelSums
+    encoder: Mapping[str, str]
+    """File name in the encoder's folder -> digest."""
 
 
 def ingest_log(request: IngestRequest, target: Path, listener: Listener = silent) -> Manifest:
@@ -73,7 +89,7 @@ def ingest_log(request: IngestRequest, target: Path, listener: Listener = silent
         ShardError: the data set cannot be written.
     """
     frame = prepare_frame(request)
-    counts = _count_rows(request, frame)
+    counts = count_rows(request.labels, frame)
     with replacing(target) as folder:
         return _prepare(request, frame, counts, folder, listener)
 
@@ -81,7 +97,7 @@ def ingest_log(request: IngestRequest, target: Path, listener: Listener = silent
 def _prepare(
     request: IngestRequest,
     frame: pl.LazyFrame,
-    counts: Mapping[str, int],
+    counts: Mapping[SplitName, int],
     folder: Path,
     listener: Listener,
 ) -> Manifest:
@@ -90,7 +106,7 @@ def _prepare(
         request.statistics,
         request.labels,
         request.data.keys.time,
-        _item_tables(request, frame),
+        item_tables(request, frame),
     )
     train = frame.filter(pl.col(SPLIT_COLUMN) == int(Split.TRAIN))
     names = [label.name for label in request.labels]
@@ -100,44 +116,74 @@ def _prepare(
     chunks = stream(train.select(wanted), stage="fit", total=n_train, listener=listener)
     scratch = folder / "train-statistics"
     fitted = fit_encoder(plan, chunks, scratch)
-    wanted = list(dict.fromkeys([*_needed(request), ROW_COLUMN, SPLIT_COLUMN, *labels]))
+    n_rows = sum(counts.values())
     rows = stream(
-        frame.select(wanted), stage="encode", total=sum(counts.values()), listener=listener
+        frame.select(encoded_columns(request)), stage="encode", total=n_rows, listener=listener
     )
-    manifest = _write_rows(request, fitted, rows, folder)
+    written = write_rows(request, fitted.encoder, rows, folder, _in_order(fitted))
     scratch.unlink(missing_ok=True)
-    return manifest
-
-
-def _write_rows(
-    request: IngestRequest, fitted: Fitted, chunks: Iterable[pl.DataFrame], folder: Path
-) -> Manifest:
-    """Encode all rows into shards; other threads write while this one encodes."""
-    summary = _Summary([label.name for label in request.labels])
-    at = 0
-    with ThreadPoolExecutor(2, "paretorank-writer") as pool:
-        digests = pool.submit(save_encoder, fitted.encoder, folder / ENCODER_FOLDER)
-        size = request.data.shard_rows
-        writers = {split: ShardWriter(folder, split, size, pool) for split in SPLITS}
-        for chunk in chunks:
-            for split, part in _by_split(chunk):
-                own = None
-                if split == "train":
-                    own = fitted.own_statistics(at, at + len(part))
-                    at += len(part)
-                rows = encode_rows(part, fitted.encoder, request.data, own)
-                writers[split].append(rows)
-                summary.update(split, rows.labels)
-        manifest = Manifest(
-            format_version=FORMAT_VERSION,
-            made_from=request.made_from,
-            layout=fitted.encoder.layout,
-            shards=tuple(entry for split in SPLITS for entry in writers[split].finish()),
-            labels=tuple(summary.result()),
-            encoder=digests.result(),
-        )
+    manifest = Manifest(
+        format_version=FORMAT_VERSION,
+        made_from=request.made_from,
+        sources=tuple(request.sources),
+        configuration=dict(request.configuration),
+        n_log_rows=n_rows,
+        layout=fitted.encoder.layout,
+        shards=written.shards,
+        labels=written.labels.result(),
+        encoder=dict(written.encoder),
+    )
     manifest.write(folder)
     return manifest
+
+
+def write_rows(
+    request: IngestRequest,
+    encoder: Encoder,
+    chunks: Iterable[pl.DataFrame],
+    folder: Path,
+    train_statistics: Callable[[pl.DataFrame], np.ndarray],
+    *,
+    first_shards: Mapping[SplitName, int] | None = None,
+) -> Written:
+    """Encode rows into shards, and save the encoder; threads write while this one encodes.
+
+    Args:
+        request: what is prepared.
+        encoder: turns the rows into numbers.
+        chunks: rows with the `encoded_columns`.
+        folder: where shards and encoder are written.
+        train_statistics: returns what the next training rows may see of their target statistics.
+        first_shards: number of the first shard of a split, 0 where absent.
+    """
+    sums = LabelSums([label.name for label in request.labels])
+    with ThreadPoolExecutor(2, "paretorank-writer") as pool:
+        digests = pool.submit(save_encoder, encoder, folder / ENCODER_FOLDER)
+        size, numbers = request.data.shard_rows, first_shards or {}
+        writers = {
+            split: ShardWriter(folder, split, size, pool, first=numbers.get(split, 0))
+            for split in SPLITS
+        }
+        for chunk in chunks:
+            for split, part in _by_split(chunk):
+                own = train_statistics(part) if split == "train" else None
+                rows = encode_rows(part, encoder, request.data, own)
+                writers[split].append(rows)
+                sums.update(split, rows.labels)
+        shards = tuple(entry for split in SPLITS for entry in writers[split].finish())
+        return Written(shards, sums, digests.result())
+
+
+def _in_order(fitted: Fitted) -> Callable[[pl.DataFrame], np.ndarray]:
+    """Return a function that gives training rows, part by part, their own statistics."""
+    at = 0
+
+    def next_ones(part: pl.DataFrame) -> np.ndarray:
+        nonlocal at
+        at += len(part)
+        return fitted.own_statistics(at - len(part), at)
+
+    return next_ones
 
 
 def _by_split(chunk: pl.DataFrame) -> Iterator[tuple[SplitName, pl.DataFrame]]:
@@ -154,7 +200,8 @@ def prepare_frame(request: IngestRequest, *, with_split: bool = True) -> pl.Lazy
             "The configuration declares no task.",
             hint='Add one: [tasks.click] kind = "binary", label = "is_click".',
         )
-    frame = open_log(request.data, request.folder, request.log).with_row_index(ROW_COLUMN)
+    log = open_log(request.data, request.folder, request.log)
+    frame = log.with_row_index(ROW_COLUMN, offset=request.first_row)
     require_columns(frame, _needed(request))
     check_labels(request.labels, frame)
     refuse_unsuited(request.features, frame)
@@ -163,7 +210,8 @@ def prepare_frame(request: IngestRequest, *, with_split: bool = True) -> pl.Lazy
         for label, expression in zip(request.labels, label_expressions(request.labels), strict=True)
     ]
     if with_split:
-        labels.append(split_expression(request.data, frame).alias(SPLIT_COLUMN))
+        split = split_expression(request.data, frame, split_from=request.split_from)
+        labels.append(split.alias(SPLIT_COLUMN))
     return frame.with_columns(labels)
 
 
@@ -200,22 +248,10 @@ def _key_codes(chunk: pl.DataFrame, column: str | None, row: np.ndarray) -> np.n
     return np.where(chunk[column].is_null().to_numpy(), ~row, codes)
 
 
-class _Summary:
-    """Counts and means of the labels per split."""
-
-    def __init__(self, names: Sequence[str]) -> None:
-        self._names = names
-        self._sums = {split: np.zeros((2, len(names))) for split in SPLITS}
-
-    def update(self, split: SplitName, labels: np.ndarray) -> None:
-        observed = ~np.isnan(labels)
-        self._sums[split] += np.stack([observed.sum(0), np.where(observed, labels, 0).sum(0)])
-
-    def result(self) -> Iterator[LabelSummary]:
-        for split in SPLITS:
-            for name, count, total in zip(self._names, *self._sums[split], strict=True):
-                mean = float(total / count) if count else None
-                yield LabelSummary(task=name, split=split, n_observed=int(count), mean=mean)
+def encoded_columns(request: IngestRequest) -> list[str]:
+    """Return the columns that are read to encode rows."""
+    labels = [LABEL_PREFIX + label.name for label in request.labels]
+    return list(dict.fromkeys([*_needed(request), ROW_COLUMN, SPLIT_COLUMN, *labels]))
 
 
 def _needed(request: IngestRequest) -> dict[str, str]:
@@ -241,51 +277,7 @@ def _needed(request: IngestRequest) -> dict[str, str]:
     return from_features | from_statistics | from_keys | weight | label_columns(request.labels)
 
 
-def _count_rows(request: IngestRequest, frame: pl.LazyFrame) -> dict[str, int]:
-    """Count the rows of every split, and refuse labels outside their kind and an empty train."""
-    violations = [
-        expression.alias(f"violation:{label.name}")
-        for label, expression in zip(
-            request.labels, violation_expressions(request.labels), strict=True
-        )
-    ]
-    observed = [pl.col(LABEL_PREFIX + label.name).count() for label in request.labels]
-    averages = [
-        pl.col(LABEL_PREFIX + label.name).mean().alias(f"mean:{label.name}")
-        for label in request.labels
-    ]
-    totals = collect(
-        frame.group_by(SPLIT_COLUMN).agg(pl.len().alias("rows"), *violations, *observed, *averages)
-    )
-    counts = dict(zip(totals[SPLIT_COLUMN].to_list(), totals["rows"].to_list(), strict=True))
-    sums = {
-        label.name: int(totals[f"violation:{label.name}"].fill_null(0).sum())
-        for label in request.labels
-    }
-    refuse_violations(request.labels, sums)
-    if not counts.get(int(Split.TRAIN)):
-        raise DataError(
-            "No row is left for training.",
-            hint="Is the log empty, or does data.split send every row elsewhere?",
-        )
-    train = totals.filter(pl.col(SPLIT_COLUMN) == int(Split.TRAIN))
-    means = {
-        label.name: train[f"mean:{label.name}"].item()
-        for label in request.labels
-        if train[LABEL_PREFIX + label.name].item()
-    }
-    for label in request.labels:
-        if not train[LABEL_PREFIX + label.name].sum():
-            raise DataError(
-                f"tasks.{label.name}: the column {label.column!r} holds no observed label on the "
-                "training rows.",
-                hint="Check the column, observed_when and the split; or remove the task.",
-            )
-    refuse_one_value(request.labels, means)
-    return {name: int(counts.get(code, 0)) for code, name in enumerate(SPLITS)}
-
-
-def _item_tables(request: IngestRequest, frame: pl.LazyFrame) -> list[pl.DataFrame]:
+def item_tables(request: IngestRequest, frame: pl.LazyFrame) -> list[pl.DataFrame]:
     """Return, for each column that histories match, a table from item to value."""
     tables = []
     train = frame.filter(pl.col(SPLIT_COLUMN) == int(Split.TRAIN))

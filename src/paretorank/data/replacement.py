@@ -7,7 +7,7 @@ FOLDER                       the data set
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -31,24 +31,49 @@ def replacing(target: Path) -> Iterator[Path]:
     """
     target = Path(os.path.abspath(target))  # noqa: PTH100 - links stay as they are
     new, old = (target.with_name(f".{target.name}.{os.getpid()}.{end}") for end in (_NEW, _OLD))
+    restore(target)
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _clear(target)
         shutil.rmtree(new, ignore_errors=True)
         new.mkdir()
         yield new
         _swap(new, target, old)
     except OSError as error:
-        raise ShardError(
-            f"{error.filename or target} cannot be written: {error.strerror or error}.",
-            hint="Check free space and permissions of the folder; the data set of before stays.",
-        ) from error
+        raise _not_written(error, target) from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
 
 
+def link_files(names: Iterable[str], source: Path, target: Path) -> None:
+    """Give files a second name in another folder; where links cannot be made, copy them.
+
+    Raises:
+        ShardError: a file is missing.
+    """
+    target.mkdir(parents=True)
+    for name in names:
+        try:
+            _link(source / name, target / name)
+        except FileNotFoundError:
+            raise ShardError(
+                f"{source / name} is missing.",
+                hint="Prepare the data again with `paretorank ingest --force`.",
+            ) from None
+
+
+def _link(source: Path, target: Path) -> None:
+    try:
+        target.hardlink_to(source)
+    except FileNotFoundError:
+        raise
+    except OSError:  # a file system without links, or too many links to one file
+        shutil.copyfile(source, target)
+        _sync(target)
+
+
 def _swap(new: Path, target: Path, old: Path) -> None:
-    _sync(new)
+    for folder in (new, *(path for path in new.rglob("*") if path.is_dir())):
+        _sync(folder)
     if not target.exists():
         new.rename(target)
     else:
@@ -61,16 +86,31 @@ def _swap(new: Path, target: Path, old: Path) -> None:
     _sync(target.parent)
 
 
-def _clear(target: Path) -> None:
-    """Remove what dead processes left, and put a data set back that one of them moved away."""
+def restore(target: Path) -> None:
+    """Remove what dead processes left, and put a data set back that one of them moved away.
+
+    Raises:
+        ShardError: the data set cannot be put back.
+    """
+    target = Path(os.path.abspath(target))  # noqa: PTH100 - links stay as they are
     for end in (_OLD, _NEW):
         for left in target.parent.glob(f".{_literal(target.name)}.*.{end}"):
             if _is_alive(left.name.split(".")[-2]):
                 continue
-            if end == _OLD and not target.exists():
-                left.rename(target)
-            else:
+            if end == _NEW or target.exists():
                 shutil.rmtree(left, ignore_errors=True)
+                continue
+            try:
+                left.rename(target)
+            except OSError as error:
+                raise _not_written(error, target) from error
+
+
+def _not_written(error: OSError, target: Path) -> ShardError:
+    return ShardError(
+        f"{error.filename or target} cannot be written: {error.strerror or error}.",
+        hint="Check free space and permissions of the folder; the data set of before stays.",
+    )
 
 
 def _literal(name: str) -> str:
@@ -90,7 +130,7 @@ def _is_alive(pid: str) -> bool:
 
 
 def _sync(folder: Path) -> None:
-    """Make renames in a folder last through a loss of power."""
+    """Make a file, or the names in a folder, last through a loss of power."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

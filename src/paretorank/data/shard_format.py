@@ -10,6 +10,9 @@ shards/train-00000/codes.npy   int32 [N, F]   categorical codes
                    request.npy int64 [N]      hash of the request; the user where there is none
                    row.npy     int64 [N]      place of the row in the log
                    ragged0.values.npy, ragged0.offsets.npy, ...
+
+A shard belongs to the split that the manifest gives it; its folder keeps the name that it was
+written under.
 """
 
 from pathlib import Path
@@ -39,6 +42,14 @@ class ShardEntry(Section):
     """File name -> BLAKE2b digest of its bytes."""
 
 
+class SourceFile(Section):
+    """One file of the log as it was when its rows were prepared."""
+
+    path: str
+    size: int
+    mtime_ns: int
+
+
 class LabelSummary(Section):
     """What a label looks like on one split."""
 
@@ -54,6 +65,14 @@ class Manifest(Section):
     format_version: int
     made_from: str
     """Digest of the configuration and of the source files."""
+    sources: tuple[SourceFile, ...] = ()
+    """Files of the log in the order of their rows; none where rows were handed over."""
+    configuration: dict[str, str] = Field(default_factory=dict)
+    """Part of the configuration -> its digest; the list of files is no part."""
+    n_log_rows: int = 0
+    """Rows of the log; appended rows go on counting here."""
+    split_from: int = 0
+    """With by = "time": first row of the log that the split divides; all before it are train."""
     layout: Layout
     shards: tuple[ShardEntry, ...]
     labels: tuple[LabelSummary, ...]

@@ -17,16 +17,25 @@ class ShardWriter:
     """Collects rows of one split and writes a shard whenever enough have come."""
 
     def __init__(
-        self, folder: Path, split: SplitName, shard_rows: int, pool: Executor | None = None
+        self,
+        folder: Path,
+        split: SplitName,
+        shard_rows: int,
+        pool: Executor | None = None,
+        *,
+        first: int = 0,
     ) -> None:
-        """Write below a folder; with a pool, one shard is written while the next is collected."""
+        """Write below a folder; with a pool, one shard is written while the next is collected.
+
+        `first` is the number in the name of the first shard.
+        """
         self._folder = folder / SHARD_FOLDER
         self._split: SplitName = split
         self._shard_rows = shard_rows
         self._pool = pool
         self._parts: list[EncodedRows] = []
         self._n_pending = 0
-        self._n_shards = 0
+        self._number = first
         self._under_way: Future[ShardEntry] | None = None
         self._entries: list[ShardEntry] = []
 
@@ -49,14 +58,14 @@ class ShardWriter:
 
     def _write(self) -> None:
         self._wait()
-        name = f"{self._split}-{self._n_shards:05d}"
+        name = f"{self._split}-{self._number:05d}"
         given = (self._folder / name, self._split, self._parts)
         if self._pool is None:
             self._entries.append(_write_shard(*given))
         else:
             self._under_way = self._pool.submit(_write_shard, *given)
         self._parts, self._n_pending = [], 0
-        self._n_shards += 1
+        self._number += 1
 
     def _wait(self) -> None:
         if self._under_way is not None:

@@ -36,10 +36,13 @@ def open_log(data: DataConfig, folder: Path, log: pl.LazyFrame | None = None) ->
     Raises:
         DataError: a file or a column is missing, unreadable or of the wrong type.
     """
+    return join_tables(open_rows(data, folder, log), data.joins, folder)
+
+
+def open_rows(data: DataConfig, folder: Path, log: pl.LazyFrame | None = None) -> pl.LazyFrame:
+    """Open the log without its side tables."""
     log = open_table(data.log, folder) if log is None else log
-    if data.drop_duplicates:
-        log = log.unique(maintain_order=True)
-    return join_tables(log, data.joins, folder)
+    return log.unique(maintain_order=True) if data.drop_duplicates else log
 
 
 def join_tables(log: pl.LazyFrame, joins: Sequence[JoinConfig], folder: Path) -> pl.LazyFrame:
@@ -55,7 +58,7 @@ def open_table(place: str | Sequence[str], folder: Path) -> pl.LazyFrame:
     formats = {_format(path) for path in paths}
     if len(formats) > 1:
         raise DataError(
-            f"{place} mixes the formats {', '.join(sorted(formats))}.",
+            f"{_shorten(place)} mixes the formats {', '.join(sorted(formats))}.",
             hint="Give one format per table, for instance with a glob such as 'log/*.parquet'.",
         )
     frame = _scan(paths, formats.pop())

@@ -12,6 +12,7 @@ from paretorank.schema import DataConfig, SplitConfig, SplitName
 
 SPLITS: tuple[SplitName, ...] = ("train", "valid", "test")
 ROW_COLUMN = "__row"
+SPLIT_COLUMN = "__split"
 
 
 class Split(IntEnum):
@@ -22,11 +23,17 @@ class Split(IntEnum):
     TEST = 2
 
 
-def split_expression(data: DataConfig, frame: pl.LazyFrame) -> pl.Expr:
+def split_expression(data: DataConfig, frame: pl.LazyFrame, *, split_from: int = 0) -> pl.Expr:
     """Return an expression that gives each row 0 (train), 1 (valid) or 2 (test).
 
     With by = "time" the borders are quantiles of the rows, so that no row of train is later than
     one of valid, and none of valid later than one of test; rows of one moment stay together.
+
+    Args:
+        data: names the keys and the split.
+        frame: the rows, with their numbers.
+        split_from: with by = "time", rows before this one are train, and the others are divided
+            among themselves; the other rules look at one row only and need no such border.
 
     Raises:
         ConfigError: the keys that the split needs are not declared.
@@ -41,7 +48,7 @@ def split_expression(data: DataConfig, frame: pl.LazyFrame) -> pl.Expr:
         )
     match split.by:
         case "time":
-            return _by_time(_key(data, "time"), split, frame)
+            return _by_time(_key(data, "time"), split, frame, split_from)
         case "user":
             return _by_hash(_key(data, "user"), split, frame)
         case "request":
@@ -62,7 +69,7 @@ def _key(data: DataConfig, name: str) -> str:
     return column
 
 
-def _by_time(column: str, split: SplitConfig, frame: pl.LazyFrame) -> pl.Expr:
+def _by_time(column: str, split: SplitConfig, frame: pl.LazyFrame, split_from: int) -> pl.Expr:
     require_columns(frame, {column: "data.keys.time"})
     dtype = frame.collect_schema()[column]
     if not (dtype.is_numeric() or dtype.is_temporal()):
@@ -71,7 +78,8 @@ def _by_time(column: str, split: SplitConfig, frame: pl.LazyFrame) -> pl.Expr:
             hint="Give a date-time or a number that grows, such as seconds since 1970.",
         )
     moment = pl.col(column).fill_nan(None) if dtype.is_float() else pl.col(column)
-    times = collect(frame.select(moment.drop_nulls()))[column].sort()
+    divided = pl.col(ROW_COLUMN) >= split_from if split_from else pl.lit(True)
+    times = collect(frame.filter(divided).select(moment.drop_nulls()))[column].sort()
     if times.is_empty():
         raise DataError(
             f"data.keys.time: the column {column!r} holds no time.", hint="Is the log empty?"
@@ -82,7 +90,7 @@ def _by_time(column: str, split: SplitConfig, frame: pl.LazyFrame) -> pl.Expr:
     valid_from = times[min(last, valid_at)]
     later = moment >= pl.lit(test_from, dtype=dtype) if split.test_fraction else pl.lit(False)
     middle = moment >= pl.lit(valid_from, dtype=dtype) if split.valid_fraction else later
-    return _chain(later, middle)
+    return _chain(divided & later, divided & middle)
 
 
 def _by_hash(column: str, split: SplitConfig, frame: pl.LazyFrame) -> pl.Expr:

@@ -8,6 +8,7 @@ of a random order. Without time, each training row sees the other folds only.
 Shapes: N rows, T tasks, E entities.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,6 +117,26 @@ def fit_totals(
     if not len(keys) or keys[0] != 0:
         return keys, totals
     return keys[1:], Totals(totals.sums[1:], totals.counts[1:], totals.rows[1:])
+
+
+def add_totals(
+    parts: Sequence[tuple[UInt64[np.ndarray, " _"], Totals]],
+) -> tuple[UInt64[np.ndarray, " E"], Totals]:
+    """Return the entities of all parts, sorted, with the sum of their totals."""
+    keys, code = np.unique(np.concatenate([keys for keys, _ in parts]), return_inverse=True)
+
+    def summed(values: list[np.ndarray]) -> np.ndarray:
+        joined = np.concatenate(values)
+        result = np.zeros((len(keys), *joined.shape[1:]))
+        np.add.at(result, code, joined)
+        return result
+
+    totals = [totals for _, totals in parts]
+    return keys, Totals(
+        summed([part.sums for part in totals]),
+        summed([part.counts for part in totals]),
+        summed([part.rows for part in totals]),
+    )
 
 
 def past_totals(

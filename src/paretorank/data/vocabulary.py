@@ -98,6 +98,23 @@ def fit_vocabulary(counts: pl.DataFrame, *, min_count: int) -> Vocabulary:
     return Vocabulary(kept.sort(["count", "value"], descending=[True, False])["value"], kind)
 
 
+def grow_vocabulary(known: Vocabulary, counts: pl.DataFrame, *, min_count: int) -> Vocabulary:
+    """Add values that were not known before; those that were keep their codes.
+
+    Args:
+        known: the vocabulary of before; it also says how values are compared.
+        counts: `value` and `count` on the new rows alone.
+        min_count: how often a new value must occur on the new rows.
+    """
+    values = canonical(counts["value"], known.kind)
+    keyed = counts.with_columns(values.alias("value")).drop_nulls("value")
+    merged = keyed.group_by("value").agg(pl.col("count").sum())
+    before = known.values.alias("value").to_frame()
+    new = merged.filter(pl.col("count") >= min_count).join(before, on="value", how="anti")
+    ranked = new.sort(["count", "value"], descending=[True, False]).select("value")
+    return Vocabulary(pl.concat([before, ranked])["value"], known.kind)
+
+
 def value_kind(values: pl.Series) -> Literal["int", "text"]:
     """Return how values are compared: as integers if all of them are whole numbers."""
     dtype = values.dtype

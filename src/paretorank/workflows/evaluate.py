@@ -8,12 +8,12 @@ import polars as pl
 from paretorank.config import RunConfig
 from paretorank.data.encoded import EncodedRows
 from paretorank.data.encoder import Encoder
-from paretorank.data.ingest import SPLIT_COLUMN, encode_rows, prepare_frame
+from paretorank.data.ingest import encode_rows, prepare_frame
 from paretorank.data.labels import LABEL_PREFIX
 from paretorank.data.loader import Loader
 from paretorank.data.shard_reader import ShardSet
 from paretorank.data.source import require_columns
-from paretorank.data.splits import ROW_COLUMN, SPLITS
+from paretorank.data.splits import ROW_COLUMN, SPLIT_COLUMN, SPLITS
 from paretorank.data.stream import stream
 from paretorank.evaluation import EvaluationResult, ScoredRows, evaluate_rows
 from paretorank.foundation.errors import DataError, RunError
@@ -48,6 +48,7 @@ def evaluate_run(
         rows=rows,
         split=split,
         by=by,
+        split_from=folder.split_from,
         n_resamples=n_resamples,
         listener=listener,
     )
@@ -76,11 +77,16 @@ def evaluate_frame(
     rows: pl.LazyFrame | None = None,
     split: SplitName = "test",
     by: str | None = None,
+    split_from: int = 0,
     n_resamples: int | None = None,
     listener: Listener = silent,
 ) -> EvaluationResult:
-    """Evaluate on new rows with labels or, where there are none, on a split of the log."""
-    frame = prepare_frame(ingest_request(config, rows), with_split=rows is None)
+    """Evaluate on new rows with labels or, where there are none, on a split of the log.
+
+    `split_from` is that of the prepared data set that the model was trained on.
+    """
+    request = ingest_request(config, rows, split_from=split_from)
+    frame = prepare_frame(request, with_split=rows is None)
     if rows is None:
         frame = frame.filter(pl.col(SPLIT_COLUMN) == SPLITS.index(split))
     needed = [ROW_COLUMN, *encoder.columns, *(LABEL_PREFIX + n for n in model.task_names)]

@@ -2,16 +2,24 @@
 
 from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import polars as pl
 
 from paretorank.config import RunConfig
+from paretorank.data.append import append_log
 from paretorank.data.encoder import Encoder
 from paretorank.data.encoder_store import load_encoder
 from paretorank.data.ingest import IngestRequest, ingest_log
-from paretorank.data.shard_format import ENCODER_FOLDER, FORMAT_VERSION, MANIFEST, Manifest
+from paretorank.data.replacement import restore
+from paretorank.data.shard_format import (
+    ENCODER_FOLDER,
+    FORMAT_VERSION,
+    MANIFEST,
+    Manifest,
+    SourceFile,
+)
 from paretorank.data.shard_reader import ShardSet
 from paretorank.data.source import table_files
 from paretorank.foundation.errors import ShardError
@@ -31,6 +39,9 @@ class Prepared:
     folder: Path
     manifest: Manifest
     was_there: bool
+    appended_rows: int = 0
+    new_files: tuple[str, ...] = ()
+    """Files that were appended just now."""
 
     def split(self, name: SplitName, tasks: Sequence[str] | None = None) -> ShardSet:
         """Open one split, with the labels of all tasks or of some."""
@@ -73,9 +84,30 @@ def prepare(
         return Prepared(folder, manifest, was_there=True)
     hint = "Wait until it is done, or choose another folder with `paretorank ingest --out`."
     with folder_lock(folder, what=_WHAT, hint=hint, beside=True):
+        restore(folder)
         if not force and (manifest := _unchanged(folder, request)):  # made while we came here
             return Prepared(folder, manifest, was_there=True)
         return Prepared(folder, ingest_log(request, folder, listener), was_there=False)
+
+
+def append(
+    config: RunConfig, target: Path | None = None, *, listener: Listener = silent
+) -> Prepared:
+    """Append the files of the log that are new since the data was prepared; do not touch the rest.
+
+    Raises:
+        RunError: another process is using the same folder.
+        ShardError: there is no prepared data set, or it was made by another configuration.
+        DataError: known files changed, vanished or moved, or the new rows do not fit.
+    """
+    folder = target or default_target(config)
+    request = ingest_request(config)
+    if manifest := _unchanged(folder, request):
+        return Prepared(folder, manifest, was_there=True)
+    hint = "Wait until it is done, and append then."
+    with folder_lock(folder, what=_WHAT, hint=hint, beside=True):
+        done = append_log(request, folder, listener)
+    return Prepared(folder, done.manifest, not done.files, done.n_rows, done.files)
 
 
 def default_target(config: RunConfig) -> Path:
@@ -83,17 +115,48 @@ def default_target(config: RunConfig) -> Path:
     return config.path.with_suffix(".prepared")
 
 
-def ingest_request(config: RunConfig, rows: pl.LazyFrame | None = None) -> IngestRequest:
+def ingest_request(
+    config: RunConfig, rows: pl.LazyFrame | None = None, *, split_from: int = 0
+) -> IngestRequest:
     """Return what has to be prepared for a configuration, or for rows already in hand."""
-    return IngestRequest(
+    request = IngestRequest(
         config.data,
         config.folder,
         config.features,
         config.statistics,
         config.label_specs(),
         rows,
-        made_from=_made_from(config) if rows is None else "",
+        split_from=split_from,
     )
+    if rows is not None:
+        return request
+    sources, data = _sources(config), config.data
+    if sources:  # a file that comes in a moment later is not read with them
+        data = data.model_copy(update={"log": tuple(source.path for source in sources)})
+    return replace(
+        request,
+        data=data,
+        made_from=_made_from(config, sources),
+        sources=sources,
+        configuration=_configuration(config),
+    )
+
+
+def _configuration(config: RunConfig) -> dict[str, str]:
+    """Return a digest of every part of the configuration that the prepared data depends on."""
+    data = with_absolute_paths(config).data
+    parts = {
+        f"data.{name}": data.model_dump_json(include={name}) for name in type(data).model_fields
+    }
+    del parts["data.log"]
+    parts["features"] = "\x1f".join(
+        f"{n}={f.model_dump_json()}" for n, f in config.features.items()
+    )
+    parts["statistics"] = "\x1f".join(
+        f"{n}={s.model_dump_json()}" for n, s in config.statistics.items()
+    )
+    parts["tasks"] = "\x1f".join(label.model_dump_json() for label in config.label_specs())
+    return {name: text_digest(part) for name, part in parts.items()}
 
 
 def _unchanged(folder: Path, request: IngestRequest) -> Manifest | None:
@@ -109,24 +172,37 @@ def _unchanged(folder: Path, request: IngestRequest) -> Manifest | None:
 
 def log_digest(config: RunConfig) -> str:
     """Return what tells one state of a log from another: its files, their sizes, its splits."""
-    files = [f"{path.absolute()}:{size}" for path, size, _ in _stats(config)]
+    files = [f"{file.path}:{file.size}" for file in (*_sources(config), *_side_tables(config))]
     return text_digest("\x1f".join([config.data.split.model_dump_json(), *files]))
 
 
-def _stats(config: RunConfig) -> list[tuple[Path, int, int]]:
-    places = [config.data.log, *(join.table for join in config.data.joins)]
-    files = [path for place in places for path in table_files(place, config.folder)]
-    stats = [(path, path.stat()) for path in files if path.exists()]
-    return [(path, stat.st_size, stat.st_mtime_ns) for path, stat in stats]
-
-
-def _made_from(config: RunConfig) -> str:
+def _made_from(config: RunConfig, sources: Sequence[SourceFile]) -> str:
+    files = [*sources, *_side_tables(config)]
     parts = [
         str(FORMAT_VERSION),
-        with_absolute_paths(config).data.model_dump_json(),
-        *(f"{name}={feature.model_dump_json()}" for name, feature in config.features.items()),
-        *(f"{name}={stat.model_dump_json()}" for name, stat in config.statistics.items()),
-        *(label.model_dump_json() for label in config.label_specs()),
-        *(f"{path.absolute()}:{size}:{time}" for path, size, time in _stats(config)),
+        *_configuration(config).values(),
+        *(() if sources else (config.data.model_dump_json(include={"log"}),)),
+        *(f"{file.path}:{file.size}:{file.mtime_ns}" for file in files),
     ]
     return text_digest("\x1f".join(parts))
+
+
+def _sources(config: RunConfig) -> tuple[SourceFile, ...]:
+    """Return the files of the log as they are now; none if some are on other machines."""
+    places = [config.data.log] if isinstance(config.data.log, str) else config.data.log
+    if any("://" in place for place in places):
+        return ()
+    return _files(config, config.data.log)
+
+
+def _side_tables(config: RunConfig) -> tuple[SourceFile, ...]:
+    return tuple(file for join in config.data.joins for file in _files(config, join.table))
+
+
+def _files(config: RunConfig, place: str | Sequence[str]) -> tuple[SourceFile, ...]:
+    paths = [path for path in table_files(place, config.folder) if path.exists()]
+    stats = [(path, path.stat()) for path in paths]
+    return tuple(
+        SourceFile(path=str(path.absolute()), size=stat.st_size, mtime_ns=stat.st_mtime_ns)
+        for path, stat in stats
+    )

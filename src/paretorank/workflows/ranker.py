@@ -101,9 +101,11 @@ class Ranker:
         """Compute the metrics on rows with labels; on the log's test split where absent."""
         model, encoder = self._require()
         frame = None if rows is None else as_frame(rows)
+        split_from = 0
         if frame is None and self._folder is not None:
             refuse_another_log(self._folder, self.config)
-        return evaluate_frame(model, encoder, self.config, rows=frame, by=by)
+            split_from = self._folder.split_from
+        return evaluate_frame(model, encoder, self.config, rows=frame, by=by, split_from=split_from)
 
     def save(self, folder: str | Path) -> None:
         """Write configuration, encoder and weights into a folder that `load` reads."""

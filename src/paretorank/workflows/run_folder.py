@@ -70,7 +70,13 @@ class RunFolder:
         return self.path / "encoder"
 
     def begin(
-        self, config: RunConfig, layout: Layout, encoder_folder: Path, *, log: str = ""
+        self,
+        config: RunConfig,
+        layout: Layout,
+        encoder_folder: Path,
+        *,
+        log: str = "",
+        split_from: int = 0,
     ) -> None:
         """Write what is known before training: configuration, schema, environment, encoder.
 
@@ -79,10 +85,12 @@ class RunFolder:
             layout: of the prepared rows.
             encoder_folder: where the encoder was fitted.
             log: digest of the log's state; empty where rows were handed over instead.
+            split_from: first row of the log that a split by time divides.
         """
         write_text(self.config_path, to_toml(with_absolute_paths(config)))
         write_text(self.path / "schema.json", layout.model_dump_json(indent=1) + "\n")
-        facts = {"log": log, "prepared": str(encoder_folder.parent.absolute())}
+        prepared = str(encoder_folder.parent.absolute())
+        facts = {"log": log, "prepared": prepared, "split_from": split_from}
         write_json(self.path / "environment.json", {**environment(), **facts})
         for source in sorted(path for path in encoder_folder.rglob("*") if path.is_file()):
             with atomic_path(self.encoder_folder / source.relative_to(encoder_folder)) as temporary:
@@ -119,9 +127,14 @@ class RunFolder:
         return load_config(self.config_path)
 
     def recorded(self, name: str) -> str:
-        """Return a fact that `begin` wrote down: "log" or "prepared"; empty if there is none."""
+        """Return a fact that `begin` wrote down: "log", "prepared"; empty if there is none."""
         path = self.path / "environment.json"
         return str(read_json(path).get(name, "")) if path.exists() else ""
+
+    @property
+    def split_from(self) -> int:
+        """First row of the log that a split by time divides; appending has moved it on."""
+        return int(self.recorded("split_from") or 0)
 
     def read_encoder(self) -> Encoder:
         """Read the encoder of a run."""

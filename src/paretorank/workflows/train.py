@@ -95,7 +95,8 @@ def _train(
         if resume:
             trainer.resume()
         log = log_digest(config) if prepared.manifest.made_from else ""
-        folder.begin(config, train.layout, prepared.encoder_folder, log=log)
+        split_from = prepared.manifest.split_from
+        folder.begin(config, train.layout, prepared.encoder_folder, log=log, split_from=split_from)
         loader = Loader(train, batch_size=config.training.batch_size, config=config.training.loader)
         report = trainer.fit(loader, lambda: evaluate_split(model, valid, config, n_resamples=0))
         split: SplitName = "test" if len(prepared.split("test")) else "valid"
