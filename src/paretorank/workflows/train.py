@@ -73,6 +73,7 @@ def _train(
     resume: bool,
     listener: Listener,
 ) -> TrainedRun:
+    prepared.check()
     names = list(config.tasks)
     train, valid = prepared.split("train", names), prepared.split("valid", names)
     if not len(valid):
