@@ -245,7 +245,7 @@ def test_it_is_refused_with_place_rule_and_remedy(case: Refused, ask: Ask, tmp_p
         assert len(answer.err) < 1_500
         for word in case.words:
             assert word in answer.err
-    assert not list(tmp_path.glob("**/manifest.json")) or case.commands == TRAIN_ONLY
+    assert not list(tmp_path.glob("**/manifest.json"))  # it came before the long work
 
 
 WORKS: dict[str, dict[str, pl.Expr]] = {
