@@ -150,6 +150,7 @@ def test_mistakes_end_with_two_and_say_what_to_do(
         ("training.epoch=1", "training.epoch is not a key", "Did you mean 'epochs'?"),
         ("training.epochs=[1]", "training.epochs = [1]: input should be", "explain training"),
         ("training.epochs", "not of the form key=value", "--set training.epochs=2"),
+        ("model.tower_dropout_rate=1", "model.tower_dropout_rate = 1", "what is allowed"),
         ("data.log=gone.csv", "gone.csv names no file", "spelling"),
         ("features.user_id.column=usr_id", "'usr_id'", "Did you mean 'user_id'?"),
         ("tasks.like.parent=clik", "'clik'", "Did you mean 'click'?"),

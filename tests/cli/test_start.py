@@ -79,3 +79,9 @@ def test_a_mistake_ends_with_two_on_the_error_stream_of_a_real_process() -> None
 
 def test_the_version_is_known_without_installing() -> None:
     assert __version__.count(".") == 2
+
+
+def test_importing_the_package_loads_nothing_heavy() -> None:
+    code = f"import sys, paretorank; heavy = {HEAVY} & set(sys.modules); assert not heavy, heavy"
+    done = python("-c", code)
+    assert done.returncode == 0, done.stderr

@@ -82,6 +82,12 @@ def test_ids_of_text_are_compared_as_text() -> None:
     assert found[0].tolist() == pytest.approx([math.log(4), math.log(3)])
 
 
+@pytest.mark.parametrize("dtype", [pl.Categorical, pl.Enum(["a", "5"])])
+def test_categories_are_compared_as_their_text(dtype: pl.DataType) -> None:
+    text = pl.Series(["a", "5", None])
+    assert hash_items(text.cast(dtype)).tolist() == hash_items(text).tolist()
+
+
 def test_an_item_with_several_values_keeps_one_whatever_the_order() -> None:
     rows = pl.DataFrame({"video": [1, 1, 2], "author": ["a", "b", "c"]})
     one, two = (fit_item_values(frame, "video", "author") for frame in (rows, rows.reverse()))

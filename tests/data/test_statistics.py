@@ -199,6 +199,12 @@ def _fit(frame: pl.DataFrame, *, time: str | None = "time", **config: object) ->
     return fit_encoder(FitPlan({}, {"user": statistic}, LABELS, time), labelled(chunks))
 
 
+def test_an_entity_is_the_same_whichever_chunk_it_comes_in() -> None:
+    log = _log(140).with_columns(user=pl.Series([float(i % 3) for i in range(70)] + [0.5] * 70))
+    totals = [_fit(frame).encoder.statistics["user"].totals.rows for frame in (log, log.reverse())]
+    assert [sorted(rows.tolist()) for rows in totals] == [[23, 23, 24, 70]] * 2
+
+
 @pytest.mark.parametrize("refresh_s", [86_400.0, 0.0, 3_600.0])
 def test_training_rows_get_what_a_loop_over_days_gives(refresh_s: float) -> None:
     frame = _log(200)

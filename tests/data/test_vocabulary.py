@@ -5,7 +5,7 @@ import datetime as dt
 import numpy as np
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from paretorank.data.encoder import Buckets
@@ -141,7 +141,6 @@ _COLUMNS = st.one_of(
 )
 
 
-@settings(max_examples=50)
 @given(_COLUMNS)
 def test_every_value_of_the_training_rows_comes_back(column: pl.Series) -> None:
     vocabulary = _fit(column)
@@ -154,7 +153,6 @@ def test_every_value_of_the_training_rows_comes_back(column: pl.Series) -> None:
             assert type(value)(back if vocabulary.kind == "int" else str(back)) == value
 
 
-@settings(max_examples=50)
 @given(_COLUMNS, _COLUMNS)
 def test_no_column_breaks_a_vocabulary_fitted_on_another(a: pl.Series, b: pl.Series) -> None:
     vocabulary = _fit(a)

@@ -15,7 +15,7 @@ from paretorank.data.labels import check_labels as refuse_wrong_labels
 from paretorank.data.labels import label_columns
 from paretorank.data.source import open_log, open_table, require_columns
 from paretorank.data.splits import ROW_COLUMN, split_expression
-from paretorank.data.suitability import refuse_unsuited
+from paretorank.data.suitability import refuse_unsuited, refuse_unsuited_keys
 from paretorank.profiling.profile import held_if_small, profile, sample_rows
 from paretorank.schema import DataConfig, FeatureConfig, HistoryFeature, LabelSpec
 
@@ -61,6 +61,7 @@ def open_audited(
     require_columns(joined, _needed(data, features, labels))
     refuse_wrong_labels(labels, joined)
     refuse_unsuited(features, joined)
+    refuse_unsuited_keys(data, {}, joined)
     numbered = joined.with_row_index(ROW_COLUMN)
     split = split_expression(data, numbered).alias(SPLIT_COLUMN)
     frame = held_if_small(numbered.with_columns(split))

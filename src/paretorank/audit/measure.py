@@ -88,7 +88,7 @@ def auc(score: Float[np.ndarray, " N"], label: Float[np.ndarray, " N"]) -> float
 
 def rank_correlation(x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]) -> float:
     """Return Spearman's correlation; NaN where one of the two does not vary."""
-    if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:  # noqa: PLR2004 - two points always agree
+    if len(x) < 3 or x.min() == x.max() or y.min() == y.max():  # noqa: PLR2004 - two points always agree
         return float("nan")
     return float(np.corrcoef(rankdata(x), rankdata(y))[0, 1])
 
@@ -169,5 +169,6 @@ def _categories(column: pl.Series) -> Int64[np.ndarray, " N"]:
 def _ranks(column: pl.Series) -> Float[np.ndarray, " N"]:
     values = numbers(column)
     filled = np.isfinite(values)
-    middle = float(np.median(values[filled])) if filled.any() else 0.0
+    # Not the mean of the two in the middle, which may overflow.
+    middle = float(np.quantile(values[filled], 0.5, method="lower")) if filled.any() else 0.0
     return rankdata(np.where(filled, values, middle), method="dense").astype(np.float64)

@@ -70,12 +70,14 @@ def _begin(
             f"--resume {resume} holds no run (config.toml is missing).",
             hint="Give the folder that an interrupted `paretorank train` has printed.",
         )
-    path = config or (RunFolder(resume).config_path if resume is not None else None)
-    if path is None:
+    if config is not None:
+        settings = load_config(config, overrides)
+    elif resume is not None:
+        settings = RunFolder(resume).read_config(overrides)
+    else:
         raise ConfigError(
             "CONFIG is missing.", hint="Give a TOML file, or --resume RUN to go on with a run."
         )
-    settings = load_config(path, overrides)
     chosen = resume or out
     folder = new_run_folder(settings) if chosen is None else RunFolder(chosen)
     if resume is None and folder.checkpoints.exists():

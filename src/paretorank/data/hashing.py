@@ -12,6 +12,7 @@ from jaxtyping import Int64, UInt64
 
 _INCREMENT = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xBF58476D1CE4E5B9)
+_INTEGERS = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32, pl.Boolean)
 _NULL_HASH = 0x6E756C6C6E756C6C
 _SECOND = np.uint64(0x94D049BB133111EB)
 
@@ -20,7 +21,7 @@ def stable_hash(values: pl.Series, *, seed: int = 0) -> UInt64[np.ndarray, " N"]
     """Return one 64-bit hash per value; null hashes like a value of its own."""
     if values.dtype == pl.UInt64:
         values = values.reinterpret(signed=True)
-    if values.dtype.is_integer() or values.dtype == pl.Boolean:
+    if values.dtype in _INTEGERS:
         raw = values.cast(pl.Int64).fill_null(np.iinfo(np.int64).min).to_numpy()
         return mix(raw, seed=seed)
     text = values.cast(pl.String)

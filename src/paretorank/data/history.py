@@ -83,6 +83,8 @@ def grow_item_values(known: ItemValues, frame: pl.DataFrame, item: str, value: s
 
 def hash_items(column: pl.Series) -> UInt64[np.ndarray, " N"]:
     """Return one hash per id, the same for 5, 5.0 and "5"; 0 for null."""
+    if isinstance(column.dtype, pl.Categorical | pl.Enum):
+        column = column.cast(pl.String)
     whole = canonical(column, "int") if column.dtype != pl.String else None
     values = column.cast(pl.String) if whole is None else whole.cast(pl.String)
     return np.where(values.is_null().to_numpy(), np.uint64(0), stable_hash(values))

@@ -33,7 +33,7 @@ from paretorank.data.shard_writer import ShardWriter
 from paretorank.data.source import collect, open_log, open_table, require_columns
 from paretorank.data.splits import ROW_COLUMN, SPLIT_COLUMN, SPLITS, Split, split_expression
 from paretorank.data.stream import stream
-from paretorank.data.suitability import refuse_unsuited
+from paretorank.data.suitability import refuse_unsuited, refuse_unsuited_keys
 from paretorank.foundation.errors import ConfigError, DataError
 from paretorank.foundation.progress import Listener, silent
 from paretorank.schema import (
@@ -205,6 +205,7 @@ def prepare_frame(request: IngestRequest, *, with_split: bool = True) -> pl.Lazy
     require_columns(frame, _needed(request))
     check_labels(request.labels, frame)
     refuse_unsuited(request.features, frame)
+    refuse_unsuited_keys(request.data, request.statistics, frame)
     labels = [
         expression.alias(LABEL_PREFIX + label.name)
         for label, expression in zip(request.labels, label_expressions(request.labels), strict=True)

@@ -18,6 +18,8 @@ from paretorank.schema import NumericFeature
 _QUANTILE_KNOTS = 101
 _MAX_SCORE = 3.0
 _MIN_STD = 1e-6
+_LARGEST_INPUT = 1e150  # squares and differences of larger numbers overflow
+_LARGEST_OUTPUT = 1e30  # float32 ends at 3e38, and a layer has yet to multiply
 
 
 class FittedNumber(Section):
@@ -34,18 +36,19 @@ class FittedNumber(Section):
 
     def transform(self, x: Float[np.ndarray, " N"]) -> Float32[np.ndarray, " N"]:
         """Return the encoded numbers; NaN and infinite numbers become NaN."""
-        x = np.where(np.isfinite(x), x, np.nan)
+        x = np.where(np.isfinite(x), x, np.nan).clip(-_LARGEST_INPUT, _LARGEST_INPUT)
         if self.shape == "knots":
             places = np.interp(x, self.knots, self.values)
             return np.where(np.isnan(x), np.nan, places).astype(np.float32)  # also for one knot
         if self.shape == "log_line":
             x = np.sign(x) * np.log1p(np.abs(x))
-        return ((x - self.knots[0]) / self.values[0]).astype(np.float32)
+        line = (x - self.knots[0]) / self.values[0]
+        return line.clip(-_LARGEST_OUTPUT, _LARGEST_OUTPUT).astype(np.float32)
 
 
 def fit_number(config: NumericFeature, sample: Float[np.ndarray, " N"]) -> FittedNumber:
     """Fit on a sample of training rows; a column without any number becomes constant."""
-    sample = sample[np.isfinite(sample)]
+    sample = sample[np.isfinite(sample)].clip(-_LARGEST_INPUT, _LARGEST_INPUT)
     if not len(sample):
         sample = np.zeros(1)
     match config.encoding:

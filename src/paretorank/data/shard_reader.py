@@ -1,6 +1,6 @@
 """Memory-map a prepared data set and read slices of it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -54,6 +54,16 @@ class ShardSet:
                 parts.append(shard.slice(max(start, begin) - begin, min(stop, end) - begin))
         return concatenate(parts) if parts else self._nothing()
 
+    def check(self) -> None:
+        """Open every file of the split, and compare the encoder with its checksums.
+
+        Raises:
+            ShardError: a file is missing, too short, or another one.
+        """
+        self._compare(self._encoder)
+        for index in range(len(self.entries)):
+            self._open(index)
+
     def verify(self) -> None:
         """Compare every file of the split and of the encoder with its checksum.
 
@@ -65,7 +75,10 @@ class ShardSet:
             for entry in self.entries
             for file, digest in entry.digests.items()
         }
-        for path, digest in (self._encoder | shards).items():
+        self._compare(self._encoder | shards)
+
+    def _compare(self, digests: Mapping[Path, str]) -> None:
+        for path, digest in digests.items():
             if not path.exists() or file_digest(path) != digest:
                 raise _damaged(path, "does not match its checksum")
 

@@ -29,7 +29,7 @@ from paretorank.data.statistics import (
     statistic_features,
 )
 from paretorank.data.timeline import moments, seconds
-from paretorank.data.vocabulary import value_kind
+from paretorank.data.vocabulary import INTEGERS
 from paretorank.schema import LabelSpec, StatisticConfig
 
 _BLOCK_ROWS = 1 << 20
@@ -67,7 +67,10 @@ class StatisticsFit:
             self._moments.append(moments(chunk[self._time]))
         for name, statistic in self._statistics.items():
             if name not in self._key_kinds:
-                self._key_kinds[name] = tuple(value_kind(chunk[c]) for c in statistic.of)
+                # By type, not by value: a later chunk may hold fractions where this one has none.
+                self._key_kinds[name] = tuple(
+                    "int" if chunk[column].dtype in INTEGERS else "text" for column in statistic.of
+                )
             keys = entity_keys(chunk, statistic.of, self._key_kinds[name])
             self._entities[name].append(keys)
 

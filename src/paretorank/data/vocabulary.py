@@ -19,6 +19,7 @@ N_RESERVED = 2
 _DENSE_SPAN = 4
 _DENSE_FLOOR = 1 << 20
 _SMALL_INTEGERS = (pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt8, pl.UInt16, pl.UInt32)
+INTEGERS = (*_SMALL_INTEGERS, pl.UInt64, pl.Boolean)  # those of 128 bits may not fit
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def grow_vocabulary(known: Vocabulary, counts: pl.DataFrame, *, min_count: int) 
 def value_kind(values: pl.Series) -> Literal["int", "text"]:
     """Return how values are compared: as integers if all of them are whole numbers."""
     dtype = values.dtype
-    if dtype.is_integer() or dtype == pl.Boolean:
+    if dtype in INTEGERS:
         return "int"
     if dtype.is_float() or dtype.is_decimal():
         return "int" if _whole(values).null_count() == is_missing(values).sum() else "text"
@@ -130,7 +131,12 @@ def canonical(column: pl.Series, kind: Literal["int", "text"]) -> pl.Series:
     dtype = column.dtype
     if kind == "int":
         return _whole(column)
-    if dtype.is_float() or dtype.is_decimal():
+    if dtype.is_decimal():  # by its digits: as floats, long ids would become equal
+        text, ends = column.cast(pl.String), column.cast(pl.String).str.strip_chars_end("0")
+        return text.set(text.str.contains(".", literal=True), None).fill_null(
+            ends.str.strip_suffix(".")
+        )
+    if dtype.is_float():
         column = column.cast(pl.Float64).fill_nan(None)
         return _whole(column).cast(pl.String).fill_null(column.cast(pl.String))
     return column.cast(pl.String)
@@ -159,7 +165,10 @@ def _whole(column: pl.Series) -> pl.Series:
     dtype = column.dtype
     if dtype == pl.UInt64:
         return column.reinterpret(signed=True)  # hashed ids use all 64 bits
-    if dtype.is_float() or dtype.is_decimal():
+    if dtype.is_decimal():
+        whole = column.cast(pl.Int64, strict=False)
+        return whole.set((whole.cast(dtype, strict=False) != column).fill_null(value=True), None)
+    if dtype.is_float():
         numbers = column.cast(pl.Float64)
         return numbers.set(numbers != numbers.round(), None).cast(pl.Int64, strict=False)
     if dtype.is_integer() or dtype == pl.Boolean:

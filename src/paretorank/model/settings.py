@@ -1,6 +1,6 @@
 """What the model is made of."""
 
-from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from paretorank.architectures import ArchitectureConfig, MMoEConfig
 from paretorank.foundation.section import Section
@@ -20,7 +20,7 @@ class ModelConfig(Section):
     """Spread of the embeddings at the start."""
     tower_dims: tuple[PositiveInt, ...] = (64,)
     """Hidden widths of each task's tower; empty for a linear head."""
-    tower_dropout_rate: NonNegativeFloat = 0.0
+    tower_dropout_rate: float = Field(default=0.0, ge=0, lt=1)
     """Share of tower units that are dropped in training."""
     wide: bool = True
     """Add a linear model per task over all codes and numbers."""

@@ -86,11 +86,13 @@ class Logbook:
 
 
 def _parsed(line: bytes) -> dict[str, Any] | None:
-    """Return an event, or None for a line that was cut off while it was written."""
+    """Return an event, or None for a line that was cut off or is damaged."""
     try:
-        return json.loads(line) if line.endswith(b"\n") else None
+        event = json.loads(line) if line.endswith(b"\n") else None
     except ValueError:
         return None
+    is_event = isinstance(event, dict) and isinstance(event.get("step"), int) and "event" in event
+    return event if is_event else None
 
 
 def _is_until(facts: Mapping[str, Any], step: int) -> bool:

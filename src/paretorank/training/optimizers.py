@@ -45,6 +45,11 @@ class Optimizers:
             for key, value in entry.items()
         }
 
+    @property
+    def kinds(self) -> dict[str, str]:
+        """Return which optimizer each group has."""
+        return {name: type(optimizer).__name__ for name, optimizer in self.by_name.items()}
+
     def load_state(self, tensors: Mapping[str, Tensor]) -> None:
         """Take over moments that `state` returned."""
         for name, optimizer in self.by_name.items():

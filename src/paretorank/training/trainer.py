@@ -119,31 +119,50 @@ class Trainer:
         """Take up the state of the last checkpoint, if there is one.
 
         Raises:
-            RunError: the checkpoint belongs to another model or balancer.
+            RunError: a checkpoint is damaged, or belongs to another model, balancer or optimizer.
         """
         path = self.checkpoints / LAST
         if not path.exists():
             return
         checkpoint = load_checkpoint(path)
         try:
-            self.model.load_state_dict(checkpoint.part("model"))
-            self.balancer.load_state_dict(checkpoint.part("balancer"))
-        except RuntimeError as error:
+            self.position = Position(**checkpoint.facts["position"])
+        except (KeyError, TypeError):
             raise RunError(
-                f"{path} does not fit this configuration: {str(error)[:200]}",
-                hint="Resume with the run's own config.toml; only [training] may differ.",
+                f"{path} is not the state of a training.", hint="Was it copied? Train again."
             ) from None
+        if self.position.best_step:
+            self._load_model(BEST)  # what is no good must not come to light at the end only
+        self._load_model(LAST, checkpoint)
         self.optimizers.load_state(checkpoint.part("optimizer"))
-        self.position = Position(**checkpoint.facts["position"])
         self._meter.restore(checkpoint.part("meter"))
         self.monitor.restore(self.position.monitor)
 
     def restore_best(self) -> None:
         """Put the best weights into the model."""
-        path = self.checkpoints / BEST
-        if path.exists():
-            self.model.load_state_dict(load_checkpoint(path).part("model"))
+        self._load_model(BEST)
         self.model.eval()
+
+    def _load_model(self, name: str, whole: Checkpoint | None = None) -> None:
+        """Put saved weights into the model and, of a whole state, into the balancer too."""
+        path = self.checkpoints / name
+        checkpoint = whole or load_checkpoint(path)
+        try:
+            self.model.load_state_dict(checkpoint.part("model"))
+            if whole is not None:
+                self.balancer.load_state_dict(checkpoint.part("balancer"))
+        except RuntimeError as error:
+            raise RunError(
+                f"{path} does not fit this configuration: {str(error)[:200]}",
+                hint="Resume with the run's own config.toml; only [training] may differ.",
+            ) from None
+        saved = checkpoint.facts.get("optimizers", self.optimizers.kinds)
+        if saved != self.optimizers.kinds:
+            raise RunError(
+                f"{path} holds the state of {', '.join(saved.values())}, but training is to go on "
+                f"with {', '.join(self.optimizers.kinds.values())}.",
+                hint="Resume with the same training.embedding_optimizer, or train anew.",
+            )
 
     def _run_epoch(
         self,
@@ -220,7 +239,7 @@ class Trainer:
         }
         at_end = position.step == loader.n_steps
         place = {"epoch": position.epoch + 1, "step": 0} if at_end else {}
-        facts = {"position": {**vars(position), **place}}
+        facts = {"position": {**vars(position), **place}, "optimizers": self.optimizers.kinds}
         self.logbook.sync()
         save_checkpoint(self.checkpoints / LAST, Checkpoint(tensors, facts))
 

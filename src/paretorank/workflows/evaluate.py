@@ -93,9 +93,10 @@ def evaluate_frame(
     needed += [name for name in (config.data.keys.user, config.data.weight, by) if name]
     if by:
         require_columns(frame, {by: "--by"})
-        if frame.collect_schema()[by].is_nested():
+        dtype = frame.collect_schema()[by]
+        if dtype.is_nested() or dtype in {pl.Binary, pl.Duration}:
             raise DataError(
-                f"--by {by}: the column holds lists, which name no segment.",
+                f"--by {by}: the column holds {dtype}, which names no segment.",
                 hint="Give a column with one value per row.",
             )
     parts: list[EncodedRows] = []

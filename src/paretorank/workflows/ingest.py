@@ -22,6 +22,7 @@ from paretorank.data.shard_format import (
 )
 from paretorank.data.shard_reader import ShardSet
 from paretorank.data.source import table_files
+from paretorank.data.splits import SPLITS
 from paretorank.foundation.errors import ShardError
 from paretorank.foundation.files import text_digest
 from paretorank.foundation.lock import folder_lock
@@ -60,6 +61,15 @@ class Prepared:
         """
         hint = "Start again when it is done."
         return folder_lock(self.folder, what=_WHAT, hint=hint, shared=True, beside=True)
+
+    def check(self) -> None:
+        """Open every shard and compare the encoder with its checksums; reads no rows.
+
+        Raises:
+            ShardError: a file is missing, too short, or not what was written.
+        """
+        for split in SPLITS:
+            self.split(split).check()
 
     def encoder(self) -> Encoder:
         """Read the fitted encoder."""

@@ -13,6 +13,7 @@ from paretorank.data.ingest import encode_rows
 from paretorank.data.source import join_tables, require_columns
 from paretorank.data.splits import ROW_COLUMN
 from paretorank.data.stream import stream
+from paretorank.data.suitability import refuse_unsuited, refuse_unsuited_keys
 from paretorank.foundation.errors import RunError
 from paretorank.foundation.files import atomic_path
 from paretorank.foundation.progress import Listener, silent
@@ -64,6 +65,8 @@ def predict_frame(
     ]
     frame = join_tables(rows, config.data.joins, config.folder).with_row_index(ROW_COLUMN)
     require_columns(frame, encoder.columns)
+    refuse_unsuited(encoder.features, frame)
+    refuse_unsuited_keys(config.data, config.statistics, frame)
     wanted = list(dict.fromkeys([ROW_COLUMN, *keys, *encoder.columns]))
     parts = [frame.select(keys).head(0).collect()]
 

@@ -15,7 +15,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -25,7 +25,7 @@ from paretorank.config import RunConfig, load_config, to_toml
 from paretorank.data.encoder import Encoder
 from paretorank.data.encoder_store import load_encoder
 from paretorank.data.layout import Layout
-from paretorank.foundation.errors import RunError
+from paretorank.foundation.errors import ConfigError, RunError, ShardError
 from paretorank.foundation.files import (
     atomic_path,
     read_json,
@@ -113,23 +113,44 @@ class RunFolder:
         """Whether a training was started here, be it only for a moment before it was killed."""
         return self.config_path.exists() or (self.path / LOCK_FILE).exists()
 
-    def read_config(self) -> RunConfig:
+    def read_config(self, overrides: Sequence[str] = ()) -> RunConfig:
         """Read the configuration of a run.
 
         Raises:
-            RunError: the folder holds no run.
+            ConfigError: an override is wrong.
+            RunError: the folder holds no run, or its configuration is damaged.
         """
         if not self.config_path.exists():
             raise RunError(
                 f"{self.path} holds no run (config.toml is missing).",
                 hint="Give the folder that `paretorank train` has printed.",
             )
-        return load_config(self.config_path)
+        try:
+            config = load_config(self.config_path)
+        except ConfigError as error:
+            raise RunError(
+                f"{error} The configuration of the run is damaged.",
+                hint="Put the file back as `train` has written it, or train again.",
+            ) from None
+        return load_config(self.config_path, overrides) if overrides else config
 
     def recorded(self, name: str) -> str:
-        """Return a fact that `begin` wrote down: "log", "prepared"; empty if there is none."""
+        """Return a fact that `begin` wrote down: "log" or "prepared"; empty if there is none.
+
+        Raises:
+            RunError: the file is damaged.
+        """
         path = self.path / "environment.json"
-        return str(read_json(path).get(name, "")) if path.exists() else ""
+        if not path.exists():
+            return ""
+        hint = "Delete the file; `evaluate` will then want its rows by --data."
+        try:
+            facts = read_json(path)
+        except RunError as error:
+            raise RunError(str(error), hint=hint) from None
+        if not isinstance(facts, dict):
+            raise RunError(f"{path} is damaged: it holds no table.", hint=hint)
+        return str(facts.get(name, ""))
 
     @property
     def split_from(self) -> int:
@@ -137,8 +158,18 @@ class RunFolder:
         return int(self.recorded("split_from") or 0)
 
     def read_encoder(self) -> Encoder:
-        """Read the encoder of a run."""
-        return load_encoder(self.encoder_folder)
+        """Read the encoder of a run.
+
+        Raises:
+            RunError: a file is missing or damaged.
+        """
+        try:
+            return load_encoder(self.encoder_folder)
+        except ShardError as error:
+            raise RunError(
+                str(error),
+                hint=f"`paretorank train --resume {self.path}` copies it anew from the data set.",
+            ) from error
 
 
 def with_absolute_paths(config: RunConfig) -> RunConfig:

@@ -61,6 +61,10 @@ def train_run(
             (folder.checkpoints / LAST).unlink(missing_ok=True)
         known = folder.recorded("prepared") if resume else ""
         target = Path(known) if known else None
+        split = config.data.split
+        has_valid = bool(split.valid) if split.by == "column" else split.valid_fraction > 0
+        if prepared is None and not has_valid:  # no need to prepare anything to know that
+            raise _no_validation()
         prepared = prepared or prepare(config, target, listener=listener)
         with prepared.in_use():
             return _train(config, folder, prepared, resume, listener)
@@ -73,13 +77,11 @@ def _train(
     resume: bool,
     listener: Listener,
 ) -> TrainedRun:
+    prepared.check()
     names = list(config.tasks)
     train, valid = prepared.split("train", names), prepared.split("valid", names)
     if not len(valid):
-        raise DataError(
-            "No row is left for validation, so nobody could tell which weights are the best.",
-            hint="Give data.split a valid_fraction above 0, or name the `valid` values.",
-        )
+        raise _no_validation()
     model, balancer = build(config, train)
     with Logbook(folder.path, tensorboard=config.training.tensorboard) as logbook:
         trainer = Trainer(
@@ -103,6 +105,13 @@ def _train(
         result = _evaluate_and_keep(model, prepared.split(split, names), config, folder, listener)
         logbook.record("test", report.n_steps, {"split": split, "report": vars(report)})
     return TrainedRun(folder, model, report, result, split)
+
+
+def _no_validation() -> DataError:
+    return DataError(
+        "No row is left for validation, so nobody could tell which weights are the best.",
+        hint="Give data.split a valid_fraction above 0, or name the `valid` values.",
+    )
 
 
 def build(config: RunConfig, train: ShardSet) -> tuple[MultiTaskRanker, LossBalancer]:
