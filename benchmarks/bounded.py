@@ -11,6 +11,7 @@ time. Disk: 0.3 kB a row.
 import argparse
 import json
 import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -24,7 +25,7 @@ from workload import CARDINALITIES, LABELS, NUMBERS
 _STATISTICS = {
     "user": '["user_id"]',
     "item": '["item_id"]',
-    "user_category": '["user_id", "category"]',
+    "user_scene": '["user_id", "scene"]',
 }
 _POLL_S = 0.05
 
@@ -54,7 +55,8 @@ def configuration(*, statistics: bool) -> str:
 
 
 def watch(command: Sequence[object]) -> dict[str, float]:
-    """Run a command; return its seconds, and in MB the highest of each kind of memory."""
+    """Run a command; return seconds, seconds of cores, and in MB peaks of kinds of memory."""
+    before = resource.getrusage(resource.RUSAGE_CHILDREN)
     started, peaks = time.perf_counter(), {"RssAnon": 0, "RssFile": 0, "VmHWM": 0}
     words = [str(word) for word in command]
     with subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as process:  # noqa: S603
@@ -67,7 +69,9 @@ def watch(command: Sequence[object]) -> dict[str, float]:
             message = process.stderr.read().decode() if process.stderr else ""
             raise SystemExit(f"{words} failed:\n{message[-2000:]}")
     seconds = time.perf_counter() - started
-    return {"seconds": seconds} | {name: size / 1024 for name, size in peaks.items()}
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    busy = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    return {"seconds": seconds, "busy": busy} | {name: size / 1024 for name, size in peaks.items()}
 
 
 def _memory(process: int) -> dict[str, int]:
@@ -106,7 +110,8 @@ def main() -> None:
             print(
                 f"{n_rows:,} rows, {name}: {seen['VmHWM']:,.0f} MB at most ("
                 f"own {seen['RssAnon']:,.0f}, mapped files {seen['RssFile']:,.0f}), "
-                f"{seen['seconds']:.1f} s, {n_rows / seen['seconds']:,.0f} rows/s",
+                f"{seen['seconds']:.1f} s, {n_rows / seen['seconds']:,.0f} rows/s; "
+                f"{n_rows / seen['busy']:,.0f} rows per second of one core",
                 flush=True,
             )
             if name == "train":
