@@ -2,7 +2,7 @@
 
     python benchmarks/road.py [--rows 1000000] [--seeds 3] [--environments build/bench] [--json]
 
-Same rows, same model, one epoch, default threads. Every road is a process of its own that reads
+Same rows, same model, one epoch, default threads, none of which spins while it waits. Every road is a process of its own that reads
 the files, prepares them as the peer's documentation tells, trains, and evaluates on the test rows.
 Competitors run in turns within a seed, and the seeds follow each other, so that ratios within a
 seed hold although the machine's speed drifts. AUC differences are paired by seed.
@@ -93,12 +93,14 @@ def _paretorank(*words: object) -> None:
 
 
 def _run(command: Sequence[object]) -> None:
-    quiet = {**os.environ, "PYTHONWARNINGS": "ignore"}
+    # Threads that wait must not spin: on a shared machine that would slow down the spinner.
+    quiet = {**os.environ, "PYTHONWARNINGS": "ignore", "OMP_WAIT_POLICY": "PASSIVE"}
     done = subprocess.run(  # noqa: S603 - our own programs
         [str(word) for word in command], capture_output=True, text=True, check=False, env=quiet
     )
     if done.returncode:
-        raise SystemExit(f"{command} failed:\n{done.stderr[-2000:]}")
+        words = " ".join(map(str, command))
+        raise SystemExit(f"{words} ended with {done.returncode}:\n{done.stderr[-2000:]}")
 
 
 def _line(outcome: Mapping) -> str:
