@@ -2,10 +2,13 @@
 
     python benchmarks/road.py [--rows 1000000] [--seeds 3] [--environments build/bench] [--json]
 
-Same rows, same model, one epoch, default threads, none of which spins while it waits. Every road is a process of its own that reads
-the files, prepares them as the peer's documentation tells, trains, and evaluates on the test rows.
-Competitors run in turns within a seed, and the seeds follow each other, so that ratios within a
-seed hold although the machine's speed drifts. AUC differences are paired by seed.
+Same rows, same model, one epoch, default threads, none of which spins while it waits. Every road is
+processes of its own that read the files, prepare them as the peer's documentation tells (whole
+numbers are label-encoded over all rows; the numeric columns stay as they are), train, and evaluate
+on the test rows. torch-rechub and paretorank also score the validation rows, DeepCTR-Torch has no
+metrics while it trains, which is faster than its documentation's way. Competitors run in turns
+within a seed, so that ratios within a seed hold although the machine's speed drifts; differences
+of AUC are paired by seed.
 """
 
 import argparse
