@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: help demo test test-fast setup format lint types contracts bench soak fuzz package check clean
+.PHONY: help demo test test-fast setup format lint types contracts bench road bounded shuffle soak fuzz package check clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -38,6 +38,15 @@ contracts: $(VENV)/.developer  ## which package may import which
 
 bench: $(VENV)/.developer  ## our training steps against the peers' (installs them; takes long)
 	$(BIN)/python benchmarks/speed.py --environments build/bench
+
+road: $(VENV)/.developer  ## from Parquet to test AUC, against the peers (takes long)
+	$(BIN)/python benchmarks/road.py --environments build/bench
+
+bounded: $(VENV)/.developer  ## memory of ingest and training on 5 and 20 million rows (6 GB of disk)
+	$(BIN)/python benchmarks/bounded.py --folder build/bounded
+
+shuffle: $(VENV)/.developer  ## windows of blocks against a permutation of all rows
+	$(BIN)/python benchmarks/shuffle.py --folder build/shuffle
 
 soak: $(VENV)/.developer  ## kill ingests and trainings at random moments (takes long)
 	$(BIN)/python benchmarks/soak.py --kills 50

@@ -147,6 +147,16 @@ def test_rows_are_mixed_within_and_across_blocks(tmp_path: Path) -> None:
     assert neighbours.mean() < 0.02
 
 
+def test_every_batch_draws_from_as_many_blocks_as_chance_would(tmp_path: Path) -> None:
+    n_blocks, block, window, batch = 80, 50, 16, 100
+    shards = _write(tmp_path, n_blocks * block, 1000)
+    parts = _order(_loader(shards, batch, block, window).shuffled(seed=0, epoch=0))
+    found = [len({row // block for row in part}) for part in parts]
+    by_chance = window * (1 - (1 - 1 / window) ** batch)  # of 100 draws from 16 blocks: 15.97
+    assert np.mean(found) == pytest.approx(by_chance, abs=0.2)
+    assert min(found) >= window - 2
+
+
 def test_all_that_belongs_to_a_row_stays_together(shards: ShardSet) -> None:
     for batch in _loader(shards).shuffled(seed=0, epoch=0):
         row = batch.row

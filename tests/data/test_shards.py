@@ -96,6 +96,25 @@ def test_a_slice_of_one_shard_is_mapped_and_cannot_be_written(folder: Path) -> N
     assert not rows.codes.flags.owndata
 
 
+def test_few_shards_stay_mapped(tmp_path: Path) -> None:
+    writer = ShardWriter(tmp_path, "train", 1)
+    writer.append(ROWS)
+    entries = tuple(writer.finish())
+    Manifest(
+        format_version=FORMAT_VERSION, made_from="x", layout=LAYOUT, shards=entries, labels=()
+    ).write(tmp_path)
+    shards = _open(tmp_path)
+    for at in range(N_ROWS):
+        _assert_same(shards.read(at, at + 1), ROWS.slice(at, at + 1))
+    maps = Path("/proc/self/maps")
+    if not maps.exists():
+        pytest.skip("no /proc on this system")
+    lines = [line for line in maps.read_text().splitlines() if f"{tmp_path}/" in line]
+    mapped = {line.split()[-1].rsplit("/", 2)[-2] for line in lines}
+    assert mapped
+    assert len(mapped) <= 8
+
+
 def test_some_tasks_can_be_opened_in_another_order(folder: Path) -> None:
     manifest = Manifest.read(folder)
     for tasks in (["like"], ["like", "click"]):

@@ -1,12 +1,12 @@
 """Fit an encoder on the training rows in one streaming pass.
 
 Every part keeps a small summary that merges by addition (counts of values, a thinned sample of
-numbers); only the keys, labels and times that target statistics need are kept row by row.
+numbers); only the keys, labels and times that target statistics need are kept row by row, on disk.
 
 Shapes: N training rows, T tasks, S columns of statistics.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeGuard
@@ -33,6 +33,7 @@ from paretorank.data.layout import (
 )
 from paretorank.data.lists import read_lists
 from paretorank.data.numbers import FittedNumber, fit_line, fit_number
+from paretorank.data.row_store import BLOCK_ROWS
 from paretorank.data.sketches import Sample, ValueCounts
 from paretorank.data.statistics_fit import StatisticsFit
 from paretorank.data.vocabulary import Vocabulary, fit_vocabulary, without
@@ -48,6 +49,9 @@ from paretorank.schema import (
     StatisticConfig,
     VectorFeature,
 )
+
+_STATISTICS_ROWS = 1_000_000
+"""Training rows that mean and spread of a statistic's column are taken from."""
 
 
 @dataclass(frozen=True)
@@ -86,7 +90,7 @@ def fit_encoder(
             one they stay in memory.
     """
     check_plan(plan)
-    fit = _Fit(plan)
+    fit = _Fit(plan, scratch.parent if scratch is not None else None)
     for chunk in chunks:
         fit.update(chunk)
     return fit.finish(scratch)
@@ -120,12 +124,12 @@ def check_plan(plan: FitPlan) -> None:
 class _Fit:
     """Summaries of the training rows seen so far."""
 
-    def __init__(self, plan: FitPlan) -> None:
+    def __init__(self, plan: FitPlan, folder: Path | None) -> None:
         self.plan = plan
         self.counts = {n: ValueCounts() for n, f in plan.features.items() if counts_values(f)}
         self.samples: dict[str, Sample] = {}
         self.has_missing: dict[str, bool] = {}
-        self.statistics = StatisticsFit(plan.statistics, plan.labels, plan.time)
+        self.statistics = StatisticsFit(plan.statistics, plan.labels, plan.time, folder=folder)
         self.histories: dict[str, FittedHistory] = {}
 
     def update(self, chunk: pl.DataFrame) -> None:
@@ -148,7 +152,7 @@ class _Fit:
             for name, statistic in statistics.items()
             for column in statistic_columns(name, statistic.task_names)
         ]
-        numbers |= {n: fit_line(train[:, at].astype(np.float64)) for at, n in enumerate(names)}
+        numbers |= {n: fit_line(values) for n, values in zip(names, _thinned(train), strict=True)}
         encoder = Encoder(
             self._layout(vocabularies, numbers, names),
             dict(self.plan.features),
@@ -281,6 +285,14 @@ def item_table(tables: Sequence[pl.DataFrame], item: str, match: str) -> pl.Data
 
 def _owns_table(feature: FeatureConfig) -> bool:
     return isinstance(feature, CategoricalFeature | SequenceFeature) and feature.table is None
+
+
+def _thinned(values: np.ndarray) -> Iterator[np.ndarray]:
+    """Return each column as floats, every k-th row of very many."""
+    sample = Sample(_STATISTICS_ROWS)
+    for start in range(0, max(1, len(values)), BLOCK_ROWS):
+        sample.update(_mapped_anew(values)[start : start + BLOCK_ROWS])
+    return (column.astype(np.float64) for column in sample.result().T)
 
 
 def _mapped_anew(values: np.ndarray) -> np.ndarray:

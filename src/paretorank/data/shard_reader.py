@@ -1,7 +1,7 @@
 """Memory-map a prepared data set and read slices of it."""
 
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +17,9 @@ from paretorank.data.shard_format import (
 from paretorank.foundation.errors import ShardError
 from paretorank.foundation.files import file_digest
 from paretorank.schema import SplitName
+
+_MOST_OPEN = 8
+"""Mapped shards: their pages count as memory of the process for as long as they are mapped."""
 
 
 class ShardSet:
@@ -39,7 +42,7 @@ class ShardSet:
         self._folder = folder / SHARD_FOLDER
         self._encoder = {folder / ENCODER_FOLDER / n: d for n, d in manifest.encoder.items()}
         self._ends = np.cumsum([entry.n_rows for entry in self.entries], dtype=np.int64)
-        self._open = cache(self._map)
+        self._open = lru_cache(_MOST_OPEN)(self._map)
 
     def __len__(self) -> int:
         return int(self._ends[-1]) if len(self._ends) else 0

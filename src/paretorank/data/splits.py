@@ -6,6 +6,7 @@ import numpy as np
 import polars as pl
 
 from paretorank.data.hashing import stable_hash, unit_interval
+from paretorank.data.ranks import values_at
 from paretorank.data.source import collect, require_columns
 from paretorank.foundation.errors import ConfigError, DataError
 from paretorank.schema import DataConfig, SplitConfig, SplitName
@@ -79,15 +80,15 @@ def _by_time(column: str, split: SplitConfig, frame: pl.LazyFrame, split_from: i
         )
     moment = pl.col(column).fill_nan(None) if dtype.is_float() else pl.col(column)
     divided = pl.col(ROW_COLUMN) >= split_from if split_from else pl.lit(True)
-    times = collect(frame.filter(divided).select(moment.drop_nulls()))[column].sort()
-    if times.is_empty():
+    times = frame.filter(divided).select(moment.drop_nulls())
+    n_rows = collect(times.select(pl.len())).item()
+    if not n_rows:
         raise DataError(
             f"data.keys.time: the column {column!r} holds no time.", hint="Is the log empty?"
         )
-    last = len(times) - 1
-    test_from = times[min(last, round(len(times) * (1 - split.test_fraction)))]
-    valid_at = round(len(times) * (1 - split.test_fraction - split.valid_fraction))
-    valid_from = times[min(last, valid_at)]
+    shares = (1 - split.test_fraction, 1 - split.test_fraction - split.valid_fraction)
+    ranks = [min(n_rows - 1, round(n_rows * share)) for share in shares]
+    test_from, valid_from = values_at(times, ranks)
     later = moment >= pl.lit(test_from, dtype=dtype) if split.test_fraction else pl.lit(False)
     middle = moment >= pl.lit(valid_from, dtype=dtype) if split.valid_fraction else later
     return _chain(divided & later, divided & middle)
