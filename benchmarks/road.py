@@ -8,12 +8,13 @@ numbers are label-encoded over all rows; the numeric columns stay as they are), 
 on the test rows. torch-rechub and paretorank also score the validation rows, DeepCTR-Torch has no
 metrics while it trains, which is faster than its documentation's way. Competitors run in turns
 within a seed, so that ratios within a seed hold although the machine's speed drifts; differences
-of AUC are paired by seed.
+of AUC are paired by seed. Seconds of cores tell more than seconds while others use the machine.
 """
 
 import argparse
 import json
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -49,11 +50,13 @@ def main() -> None:
             out = folder / f"{name}-{seed}"
             shutil.rmtree(out, ignore_errors=True)
             out.mkdir()
+            before = _core_seconds()
             outcomes.append(
                 _ours(folder, seed, out)
                 if name == OURS
                 else _theirs(pythons[name], DRIVERS[name], folder, seed, out)
             )
+            outcomes[-1]["core_s"] = _core_seconds() - before
             if not given.json:
                 print(f"seed {seed} {name}: {_line(outcomes[-1])}", flush=True)
             shutil.rmtree(out)
@@ -91,6 +94,12 @@ def _theirs(python: Path, driver: str, folder: Path, seed: int, out: Path) -> di
     return {**outcome, "total": total}
 
 
+def _core_seconds() -> float:
+    """Return the seconds of cores that all ended competitors have used."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def _paretorank(*words: object) -> None:
     _run([sys.executable, "-m", "paretorank", *words])
 
@@ -109,21 +118,26 @@ def _run(command: Sequence[object]) -> None:
 def _line(outcome: Mapping) -> str:
     auc = ", ".join(f"{task} {value:.4f}" for task, value in outcome["auc"].items())
     stages = ", ".join(f"{name} {seconds:.1f}" for name, seconds in outcome["seconds"].items())
-    return f"{outcome['total']:.1f} s ({stages}), AUC {auc}"
+    times = f"{outcome['total']:.1f} s, {outcome['core_s']:.1f} s of cores"
+    return f"{times} ({stages}), AUC {auc}"
 
 
 def _report(roads: Mapping[str, Sequence[Mapping]]) -> None:
     ours = roads[OURS]
-    print("\nTime of the peer / ours, median over seeds (range); our AUC - theirs, mean ± spread")
+    print(
+        "\nPeer / ours, median over seeds (range): time, time of cores; our AUC - theirs ± spread"
+    )
     for peer in DRIVERS:
         pairs = list(zip(ours, roads[peer], strict=True))
-        times = [theirs["total"] / mine["total"] for mine, theirs in pairs]
+        times = " ".join(
+            _ratio([theirs[clock] / mine[clock] for mine, theirs in pairs])
+            for clock in ("total", "core_s")
+        )
         gaps = [
             f"{task} {_mean_and_spread([m['auc'][task] - t['auc'][task] for m, t in pairs])}"
             for task in workload.LABELS
         ]
-        middle, low, high = statistics.median(times), min(times), max(times)
-        print(f"  {peer:16s} {middle:5.2f}x ({low:.2f} to {high:.2f})   {', '.join(gaps)}")
+        print(f"  {peer:16s} {times}   {', '.join(gaps)}")
     print("\nTest AUC, mean over seeds ± standard deviation, and median seconds of each stage")
     for name, outcomes in roads.items():
         auc = [
@@ -135,6 +149,10 @@ def _report(roads: Mapping[str, Sequence[Mapping]]) -> None:
             for stage in outcomes[0]["seconds"]
         )
         print(f"  {name:16s} {', '.join(auc)}   {stages}")
+
+
+def _ratio(values: Sequence[float]) -> str:
+    return f"{statistics.median(values):5.2f}x ({min(values):.2f} to {max(values):.2f})"
 
 
 def _mean_and_spread(values: Sequence[float]) -> str:
