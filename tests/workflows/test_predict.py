@@ -116,7 +116,7 @@ def test_weights_that_do_not_fit_the_configuration_are_refused(
     folder = RunFolder(tmp_path / "run")
     folder.begin(config, trained.folder.read_encoder().layout, trained.folder.encoder_folder)
     tensors = load_file(trained.folder.checkpoints / "best.safetensors")
-    tensors.pop("model/towers.logit_bias")
+    tensors.pop("model/output.logit_bias")
     folder.checkpoints.mkdir()
     save_file(tensors, folder.checkpoints / "best.safetensors")
     with pytest.raises(RunError, match="weights do not fit the configuration"):
