@@ -3,8 +3,12 @@ from datetime import datetime, timedelta
 
 import numpy as np
 import polars as pl
+import pytest
 
+from paretorank.foundation.errors import ConfigError
+from paretorank.proposal.presets import conditional_on_click, find_preset
 from paretorank.proposal.propose import Proposal, propose
+from paretorank.proposal.tasks import ProposedTask
 from paretorank.schema import (
     CategoricalFeature,
     HistoryFeature,
@@ -217,3 +221,29 @@ def test_time_watched_after_a_click_only_is_observed_there() -> None:
     seconds = frame["is_click"].to_numpy() * np.random.default_rng(8).lognormal(2, 1, N)
     found = propose(frame.with_columns(watch_s=pl.Series(seconds)).lazy(), "log.parquet")
     assert (found.labels[1].kind, found.labels[1].observed_when) == ("duration", "click")
+
+
+def test_the_preset_makes_all_other_tasks_conditional_on_the_click() -> None:
+    tasks = conditional_on_click(
+        [
+            ProposedTask("like", "is_like", "binary", "", parent="click"),
+            ProposedTask("click", "is_click", "binary", ""),
+            ProposedTask("watch", "play_s", "duration", "", observed_when="is_click == 1"),
+        ]
+    )
+    assert [(task.parent, task.observed_when) for task in tasks] == [
+        ("click", "click"),
+        (None, None),
+        ("click", "click"),
+    ]
+
+
+def test_the_preset_refuses_a_log_without_clicks_and_names_what_it_found() -> None:
+    with pytest.raises(ConfigError, match="tasks found are: rating"):
+        conditional_on_click([ProposedTask("rating", "rating", "regression", "")])
+
+
+def test_an_unknown_preset_is_refused_with_a_suggestion() -> None:
+    with pytest.raises(ConfigError, match="qq_kandan") as raised:
+        find_preset("qq_kandan")
+    assert "qq_kandian" in raised.value.hint

@@ -14,13 +14,16 @@ def init(
         list[str] | None, Option(help="Side table and its key, as TABLE:KEY; may be repeated.")
     ] = None,
     out: Annotated[Path, Option(help="The file to write.")] = Path("paretorank.toml"),
+    preset: Annotated[
+        str | None, Option(help="Ready-made tasks and model: qq_kandian (our reconstruction).")
+    ] = None,
     force: Annotated[bool, Option("--force", help="Replace an existing file.")] = False,
     as_json: Annotated[bool, Option("--json", help="Print the proposal for programs.")] = False,
 ) -> None:
     """Propose a configuration from the data, with the reason for every line."""
     from paretorank.workflows.init import init_config  # imports polars; `--help` must not
 
-    proposal = init_config(log, out, joins=join or [], force=force)
+    proposal = init_config(log, out, joins=join or [], preset=preset, force=force)
     tasks = [label.name for label in proposal.labels]
     if as_json:
         echo_json(

@@ -1,7 +1,7 @@
 """From a log nobody has described yet to a configuration that can be trained as it stands."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import polars as pl
 
@@ -13,6 +13,7 @@ from paretorank.foundation.errors import DataError
 from paretorank.profiling.profile import TableProfile, held_if_small, kind_of, profile, sample_rows
 from paretorank.proposal.features import ProposedFeature, find_feature, history_of
 from paretorank.proposal.keys import Keys, find_keys
+from paretorank.proposal.presets import conditional_on_click, find_preset
 from paretorank.proposal.statistics import author_columns, find_statistics
 from paretorank.proposal.tasks import ProposedTask, ProposedTasks, find_tasks
 from paretorank.proposal.toml import (
@@ -61,6 +62,8 @@ def propose(
     log: str,
     joins: Sequence[JoinConfig] = (),
     sides: Mapping[str, pl.LazyFrame] | None = None,
+    *,
+    preset: str | None = None,
 ) -> Proposal:
     """Propose a configuration for a log.
 
@@ -69,8 +72,10 @@ def propose(
         log: how the configuration shall name the log.
         joins: the side tables, as the configuration shall name them.
         sides: the columns that each side table adds, under its name in `joins`.
+        preset: name of a ready-made choice of relations, architecture and balancer.
 
     Raises:
+        ConfigError: there is no such preset, or the log does not suit it.
         DataError: the log cannot be read or has no row.
     """
     frame = held_if_small(frame)
@@ -84,6 +89,9 @@ def propose(
     keys = find_keys(table)
     own, added_up = _origins(table, joins, sides or {})
     tasks = find_tasks(frame, table, sample, keys.config, own)
+    chosen = find_preset(preset) if preset else None
+    if chosen and chosen.is_conditional:
+        tasks = replace(tasks, tasks=conditional_on_click(tasks.tasks))
     features, left_out = _features(table, sample, keys.config, tasks, added_up)
     _leave_leaks_out(features, left_out, sample, keys.config, tasks.tasks)
     configs = {feature.name: feature.config for feature in features.values()}
@@ -104,6 +112,7 @@ def propose(
         *section_lines("features", {f.name: (f.config, f.reason) for f in features.values()}),
         *section_lines("statistics", statistics),
         *_task_lines(tasks),
+        *(chosen.lines if chosen else _balancer_lines(tasks.tasks)),
         *left_out_lines(left_out),
     ]
     return Proposal(
@@ -120,7 +129,7 @@ def propose(
 
 def _task_lines(tasks: ProposedTasks) -> list[str]:
     lines = [line for task in tasks.tasks for line in task_lines(task)] or [NO_TASK]
-    return [*lines, *rare_lines(tasks.rare), *_balancer_lines(tasks.tasks)]
+    return [*lines, *rare_lines(tasks.rare)]
 
 
 def _reasons(

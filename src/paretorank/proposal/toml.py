@@ -85,7 +85,10 @@ def task_lines(task: ProposedTask) -> list[str]:
     remarks = list(task.remarks)
     if task.parent:
         lines.append(_line("parent", task.parent, remarks.pop(0) if remarks else ""))
-        lines.append(f"# observed_when = {value(task.parent)}  # or: learn from those rows only")
+        if task.observed_when is None:
+            lines.append(
+                f"# observed_when = {value(task.parent)}  # or: learn from those rows only"
+            )
     if task.observed_when:
         lines.append(_line("observed_when", task.observed_when, remarks.pop(0) if remarks else ""))
     if task.scale != 1:

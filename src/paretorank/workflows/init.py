@@ -13,17 +13,25 @@ from paretorank.proposal.propose import Proposal, propose
 from paretorank.schema import JoinConfig
 
 
-def init_config(log: str, out: Path, *, joins: Sequence[str] = (), force: bool = False) -> Proposal:
+def init_config(
+    log: str,
+    out: Path,
+    *,
+    joins: Sequence[str] = (),
+    preset: str | None = None,
+    force: bool = False,
+) -> Proposal:
     """Propose a configuration for a log and write it to `out`.
 
     Args:
         log: file, folder or glob, as seen from the working directory.
         out: the TOML to write; paths in it are relative to its folder.
         joins: side tables as "TABLE:KEY" or "TABLE:KEY1,KEY2".
+        preset: name of a ready-made choice, such as "qq_kandian".
         force: whether an existing file may be replaced.
 
     Raises:
-        ConfigError: the file exists, or a join is not of that form.
+        ConfigError: the file exists, a join is not of that form, or the preset does not exist.
         DataError: a table cannot be read or joined.
     """
     if out.exists() and not force:
@@ -32,7 +40,8 @@ def init_config(log: str, out: Path, *, joins: Sequence[str] = (), force: bool =
     read = [_join(text, Path("here")) for text in joins]
     table = open_table(log, Path())
     frame = join_tables(table, read, Path())
-    proposal = propose(frame, _relative(log, out), written, _added(table, read, written))
+    sides = _added(table, read, written)
+    proposal = propose(frame, _relative(log, out), written, sides, preset=preset)
     write_text(out, proposal.toml)
     return proposal
 
