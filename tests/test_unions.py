@@ -13,6 +13,7 @@ from pydantic import BaseModel, TypeAdapter
 import paretorank
 from paretorank.architectures import Architecture, ArchitectureConfig
 from paretorank.balancing import BalancerConfig, LossBalancer
+from paretorank.blocks import Extras
 from paretorank.foundation.section import Section
 from paretorank.losses import Loss
 from paretorank.schema import FeatureConfig
@@ -20,6 +21,7 @@ from paretorank.tasks import TaskConfig
 
 N_ROWS, IN_DIM, N_TASKS = 5, 6, 3
 NAMES = ("a", "b", "c")
+PRIOR_DIMS = (2, 1)
 SMALL = {"expert_dims": (8,), "hidden_dims": (8,), "n_experts": 2}
 NEEDED = {"label": "y", "dim": 3, "item": "item_id"}
 SOURCE = Path(paretorank.__file__).parent
@@ -115,6 +117,14 @@ def test_every_algorithm_names_its_source(path: Path) -> None:
         assert re.search(r"^Shapes: ", docstring, re.MULTILINE), "no line `Shapes: ...`"
 
 
+def some_extras() -> Extras:
+    generator = torch.Generator().manual_seed(2)
+    return Extras(
+        by_task=torch.randn(N_TASKS, N_ROWS, IN_DIM, generator=generator),
+        prior=torch.randn(N_ROWS, sum(PRIOR_DIMS), generator=generator),
+    )
+
+
 @each_architecture
 def test_every_architecture_can_be_built_and_run(member: type[BaseModel]) -> None:
     config = small(member, SMALL)
@@ -123,12 +133,13 @@ def test_every_architecture_can_be_built_and_run(member: type[BaseModel]) -> Non
     )
     assert isinstance(network, Architecture)
     x = torch.randn(N_ROWS, IN_DIM, generator=torch.Generator().manual_seed(1))
-    h = network(x)
+    extras = some_extras()
+    h = network(x, extras)
     assert h.shape == (N_ROWS, N_TASKS, network.out_dim)
     h.square().sum().backward()
     assert all(p.grad is not None for p in network.parameters())
     assert network.shared_parameters()
-    gates = network.gate_weights(x)
+    gates = network.gate_weights(x, extras)
     if gates is not None:
         torch.testing.assert_close(gates.sum(dim=2), torch.ones(N_ROWS, N_TASKS))
 

@@ -34,6 +34,8 @@ def build_model(
         default_dim=config.embedding_dim,
         generator=_generator(seed, "embedding"),
         init_std=config.embedding_init_std,
+        n_own=len(tasks) if config.architecture.needs.own_tables else 0,
+        prior=config.architecture.needs.prior,
     )
     architecture = config.architecture.build(
         in_dim=bank.out_dim, n_tasks=len(tasks), generator=_generator(seed, "architecture")

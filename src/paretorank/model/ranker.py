@@ -38,7 +38,8 @@ class MultiTaskRanker(nn.Module):
 
     def forward(self, batch: Batch) -> Float[Tensor, "B T"]:
         """Return one logit per row and task."""
-        logits: Tensor = self.towers(self.architecture(self.bank(batch)))
+        x, extras = self.bank.inputs(batch)
+        logits: Tensor = self.towers(self.architecture(x, extras))
         return logits if self.wide is None else logits + self.wide(batch)
 
     def task_losses(self, batch: Batch) -> Float[Tensor, " T"]:
