@@ -8,11 +8,12 @@ from paretorank.architectures.attention_mmoe import AttentionMMoE, AttentionMMoE
 from paretorank.architectures.base import Architecture, ArchitectureSection, Needs
 from paretorank.architectures.mmoe import MMoE, MMoEConfig
 from paretorank.architectures.omoe import OMoE, OMoEConfig
+from paretorank.architectures.pepnet import PEPNet, PEPNetConfig
 from paretorank.architectures.shared_bottom import SharedBottom, SharedBottomConfig
 from paretorank.architectures.stem import STEM, STEMConfig
 
 ArchitectureConfig = Annotated[
-    SharedBottomConfig | OMoEConfig | MMoEConfig | AttentionMMoEConfig | STEMConfig,
+    SharedBottomConfig | OMoEConfig | MMoEConfig | AttentionMMoEConfig | STEMConfig | PEPNetConfig,
     Field(discriminator="kind"),
 ]
 
@@ -28,6 +29,8 @@ __all__ = [
     "Needs",
     "OMoE",
     "OMoEConfig",
+    "PEPNet",
+    "PEPNetConfig",
     "STEMConfig",
     "SharedBottom",
     "SharedBottomConfig",

@@ -1,7 +1,7 @@
 """STEM-Net: embedding tables that all tasks share beside tables of each task's own.
 
 Source: Su et al., STEM: Unleashing the Power of Embeddings for Multi-task Recommendation, AAAI
-    2024, section 4 (shared and task-specific embeddings, all forward and task-specific backward).
+    2024 (shared and task-specific embeddings; all forward, task-specific backward gates).
 Every row stands T + 1 times in the model: looked up in the shared tables and in those of each
 task. Shared experts read the former, each task's experts the latter. The gate of a task reads the
 sum of both inputs and mixes the experts of all tasks; what it takes from the experts of other

@@ -17,6 +17,7 @@ from paretorank.blocks import NO_EXTRAS, Extras, GroupedRows, Groups, Rows, whol
 from paretorank.data.batch import Batch, RaggedBatch, SharedPart
 from paretorank.data.layout import Layout
 from paretorank.data.sharing import SharedColumns
+from paretorank.embedding.interaction import InputField
 from paretorank.embedding.numbers import NumberInputs
 from paretorank.embedding.parts import Parts, split_parts
 from paretorank.embedding.prior import find_prior
@@ -95,6 +96,13 @@ class FeatureBank(nn.Module):
             own = Extras(by_task=parts[1:]) if self.n_parts > 1 else NO_EXTRAS
             return self._with_prior(_first(parts), own)
         return self._with_prior(*self._grouped(batch, batch.shared))
+
+    def fields(self) -> list[InputField]:
+        """Return the embeddings among the inputs; with one width they come first, in this order."""
+        codes = zip(self.layout.categorical, self._dims, strict=True)
+        ragged = zip(self.layout.ragged, self._ragged_dims, strict=True)
+        fields = [InputField(column.feature, dim) for column, dim in codes]
+        return fields + [InputField(column.feature, dim) for column, dim in ragged]
 
     def embedding_parameters(self) -> Mapping[str, nn.Parameter]:
         """Return the tables, which get sparse gradients, by name."""

@@ -1,11 +1,12 @@
 """Configuration + layout -> model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from paretorank.architectures import Architecture, ArchitectureConfig, PEPNetConfig
 from paretorank.blocks import TowerBank
 from paretorank.data.layout import Layout
 from paretorank.embedding import FeatureBank, Wide
@@ -22,7 +23,7 @@ def build_model(
     """Build a model whose parameters depend on the seed only.
 
     Raises:
-        ConfigError: there is no feature.
+        ConfigError: there is no feature, or the model asks for what the features do not allow.
     """
     if not (layout.categorical or layout.ragged or layout.numeric):
         raise ConfigError(
@@ -37,8 +38,15 @@ def build_model(
         n_own=len(tasks) if config.architecture.needs.own_tables else 0,
         prior=config.architecture.needs.prior,
     )
-    architecture = config.architecture.build(
-        in_dim=bank.out_dim, n_tasks=len(tasks), generator=_generator(seed, "architecture")
+    interaction = config.interaction.build(
+        in_dim=bank.out_dim, fields=bank.fields(), generator=_generator(seed, "interaction")
+    )
+    architecture = _build_architecture(
+        config.architecture,
+        in_dim=bank.out_dim if interaction is None else interaction.out_dim,
+        n_tasks=len(tasks),
+        prior_dims=bank.prior_dims,
+        generator=_generator(seed, "architecture"),
     )
     towers = TowerBank(
         architecture.out_dim,
@@ -57,12 +65,30 @@ def build_model(
         towers=towers,
         heads=Heads(tasks),
         wide=wide,
+        interaction=interaction,
     )
 
 
 def start_at_base_rates(model: MultiTaskRanker, labels: Float[Tensor, "N T"]) -> None:
     """Let every task begin at the best constant prediction; NaN labels were not observed."""
     model.towers.set_bias(model.heads.init_bias(labels))
+
+
+def _build_architecture(
+    config: ArchitectureConfig,
+    *,
+    in_dim: int,
+    n_tasks: int,
+    prior_dims: Sequence[int],
+    generator: torch.Generator,
+) -> Architecture:
+    match config:
+        case PEPNetConfig():
+            return config.build(
+                in_dim=in_dim, n_tasks=n_tasks, prior_dims=prior_dims, generator=generator
+            )
+        case _:
+            return config.build(in_dim=in_dim, n_tasks=n_tasks, generator=generator)
 
 
 def _generator(seed: int, name: str) -> torch.Generator:

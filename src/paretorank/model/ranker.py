@@ -1,4 +1,4 @@
-"""The network: bank -> architecture -> towers -> logits, with a wide part beside it.
+"""The network: bank -> interaction -> architecture -> towers -> logits, with a wide part beside it.
 
 Shapes: B rows, D input width, T tasks, H width of a representation.
 """
@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from paretorank.architectures import Architecture
-from paretorank.blocks import TowerBank
+from paretorank.blocks import TowerBank, whole_rows
 from paretorank.blocks.dropout import reseed_dropout
 from paretorank.data.batch import Batch
-from paretorank.embedding import FeatureBank, Wide
+from paretorank.embedding import FeatureBank, Interaction, Wide
 from paretorank.tasks import Heads
 
 
@@ -27,6 +27,7 @@ class MultiTaskRanker(nn.Module):
         towers: TowerBank,
         heads: Heads,
         wide: Wide | None,
+        interaction: Interaction | None = None,
     ) -> None:
         super().__init__()
         self.task_names = task_names
@@ -35,10 +36,13 @@ class MultiTaskRanker(nn.Module):
         self.towers = towers
         self.heads = heads
         self.wide = wide
+        self.interaction = interaction
 
     def forward(self, batch: Batch) -> Float[Tensor, "B T"]:
         """Return one logit per row and task."""
         x, extras = self.bank.inputs(batch)
+        if self.interaction is not None:
+            x = self.interaction(whole_rows(x))
         logits: Tensor = self.towers(self.architecture(x, extras))
         return logits if self.wide is None else logits + self.wide(batch)
 

@@ -3,6 +3,7 @@
 from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from paretorank.architectures import ArchitectureConfig, MMoEConfig
+from paretorank.embedding import InteractionConfig, NoInteractionConfig
 from paretorank.foundation.section import Section
 
 
@@ -15,6 +16,8 @@ class ModelConfig(Section):
     """Width of an embedding whose feature does not say otherwise."""
     embedding_init_std: PositiveFloat = 0.01
     """Spread of the embeddings at the start."""
+    interaction: InteractionConfig = NoInteractionConfig()
+    """How the inputs of a row meet before the tasks share them."""
     tower_dims: tuple[PositiveInt, ...] = (64,)
     """Hidden widths of each task's tower; empty for a linear head."""
     tower_dropout_rate: NonNegativeFloat = 0.0

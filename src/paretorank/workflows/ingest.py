@@ -18,6 +18,7 @@ from paretorank.foundation.errors import ShardError
 from paretorank.foundation.files import text_digest
 from paretorank.foundation.lock import folder_lock
 from paretorank.foundation.progress import Listener, silent
+from paretorank.model import refuse_unfit
 from paretorank.schema import SplitName
 from paretorank.workflows.run_folder import with_absolute_paths
 
@@ -84,7 +85,12 @@ def default_target(config: RunConfig) -> Path:
 
 
 def ingest_request(config: RunConfig, rows: pl.LazyFrame | None = None) -> IngestRequest:
-    """Return what has to be prepared for a configuration, or for rows already in hand."""
+    """Return what has to be prepared for a configuration, or for rows already in hand.
+
+    Raises:
+        ConfigError: no model can be built on it.
+    """
+    refuse_unfit(config.model, config.features, config.statistics)
     return IngestRequest(
         config.data,
         config.folder,
