@@ -4,15 +4,10 @@ Shapes: B rows, D input width, O output width.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
-
-from paretorank.foundation.section import Section
 
 
 @dataclass(frozen=True)
@@ -32,15 +27,3 @@ class Interaction(nn.Module, ABC):
     @abstractmethod
     def forward(self, x: Float[Tensor, "B D"]) -> Float[Tensor, "B O"]:
         """Return the input with what its parts have to do with each other."""
-
-
-class NoInteractionConfig(Section):
-    """The input goes to the architecture as it is."""
-
-    kind: Literal["none"] = "none"
-
-    def build(
-        self, *, in_dim: int, fields: Sequence[InputField], generator: torch.Generator
-    ) -> None:
-        """Return nothing: there is no network."""
-        del in_dim, fields, generator
