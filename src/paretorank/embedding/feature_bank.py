@@ -167,17 +167,17 @@ class FeatureBank(nn.Module):
             raise ValueError(f"The batch has no ragged column {at}.")
         dim, table = self._ragged_dims[at], self.layout.ragged[at].table
         vectors = self._vectors(dim, ragged.values.long() + self._start(dim, table))
-        if at not in self.sequences.targets:
-            pooled = [self.sequences(at, part, ragged.offsets) for part in vectors]
-            return torch.stack(pooled)
-        column = self.sequences.targets[at]
-        target = self._vectors(dim, codes[:, column] + self.starts[column])
-        both = zip(vectors, target, strict=True)
-        return torch.stack([self.sequences(at, v, ragged.offsets, t) for v, t in both])
+        targets: Sequence[Tensor | None] = [None] * self.n_parts
+        if (column := self.sequences.targets.get(at)) is not None:
+            targets = self._vectors(dim, codes[:, column] + self.starts[column])
+        both = zip(vectors, targets, strict=True)
+        pooled = [self.sequences(at, part, ragged.offsets, target) for part, target in both]
+        return torch.stack(pooled) if len(pooled) > 1 else pooled[0].unsqueeze(0)
 
-    def _vectors(self, dim: int, index: Tensor) -> Float[Tensor, "P L d"]:
+    def _vectors(self, dim: int, index: Tensor) -> Sequence[Tensor]:
+        """Return the vectors of each part."""
         vectors: Tensor = self.tables[str(dim)](index)
-        return vectors.view(len(index), self.n_parts, dim).movedim(1, 0)
+        return vectors.chunk(self.n_parts, dim=1) if self.n_parts > 1 else (vectors,)
 
     def _start(self, dim: int, table: str) -> int:
         return cast("FusedTables", self.tables[str(dim)]).starts[table]

@@ -20,6 +20,6 @@ def pad_last(
     place = ends - length + torch.arange(length, device=offsets.device)
     is_taken = place >= offsets[:-1].unsqueeze(1)
     with_zeros = F.pad(vectors, (0, 0, 0, 1))
-    index = place.where(is_taken, len(vectors))
+    index = place.where(is_taken, offsets[-1])
     # Faster on the way back than `with_zeros[index]`.
     return with_zeros.index_select(0, index.flatten()).view(*index.shape, -1), is_taken
