@@ -45,8 +45,8 @@ class PEPNetConfig(ArchitectureSection):
 
     kind: Literal["pepnet"] = "pepnet"
     prior: Annotated[tuple[str, ...], Field(min_length=1)]
-    """Features that steer the gates on the hidden layers: who the user is, what the item and its
-    author are."""
+    """Features or statistics that steer the gates on the hidden layers: who the user is, what the
+    item and its author are."""
     domain: tuple[str, ...] = ()
     """Features that steer the gate on the input, such as the page or the country; those of `prior`
     where empty."""

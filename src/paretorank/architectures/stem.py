@@ -8,7 +8,8 @@ sum of both inputs and mixes the experts of all tasks; what it takes from the ex
 tasks is cut off from the gradient, so that a table learns from its own task alone.
 We deviate: one layer of experts, hence no shared gate. Numbers have no tables, so that they read
 the same in all T + 1 inputs.
-The tables cost T + 1 times the memory.
+The tables cost T + 1 times the memory. They are stepped together: an optimizer that keeps one
+number per row (Adagrad) scales all T + 1 parts of a row by it, Adam scales each by itself.
 Shapes: B rows, T tasks, D input width, E experts, H expert width, N experts of single tasks.
 """
 

@@ -17,7 +17,8 @@ class ModelConfig(Section):
     embedding_init_std: PositiveFloat = 0.01
     """Spread of the embeddings at the start."""
     interaction: InteractionConfig = NoInteractionConfig()
-    """How the inputs of a row meet before the tasks share them."""
+    """How the inputs of a row meet before the tasks share them; whole rows are needed for that, so
+    that shuffling by request saves less."""
     tower_dims: tuple[PositiveInt, ...] = (64,)
     """Hidden widths of each task's tower; empty for a linear head."""
     tower_dropout_rate: NonNegativeFloat = 0.0
