@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
@@ -13,9 +12,9 @@ DIM, LENGTH = 4, 5
 OFFSETS = torch.tensor([0, 3, 3, 4, 10])
 
 
-def build(*, dim: int = DIM) -> HistoryTransformer:
+def build() -> HistoryTransformer:
     generator = torch.Generator().manual_seed(1)
-    network = HistoryTransformer(dim, LENGTH, generator=generator).double()
+    network = HistoryTransformer(DIM, LENGTH, generator=generator).double()
     with torch.no_grad():
         network.positions.mul_(50)  # far from no positions at all
     return network
@@ -32,26 +31,22 @@ def normalized(x: np.ndarray) -> np.ndarray:
 
 
 def by_hand(network: HistoryTransformer, ids: np.ndarray) -> np.ndarray:
-    """Return the output of one list, without any padding, head by head."""
+    """Return the output of one list, without any padding."""
     state = {name: value.numpy() for name, value in network.state_dict().items()}
     n = len(ids)
     h = ids + state["positions"][LENGTH - n :]
-    for at, block in enumerate(network.blocks):
+    for at in range(len(network.blocks)):
         p = f"blocks.{at}"
-        read = normalized(h) @ state[f"{p}.ask_key_value.weight"].T
-        ask, key, value = np.split(read + state[f"{p}.ask_key_value.bias"], 3, axis=1)
-        width = DIM // block.n_heads
-        seen = np.zeros_like(h)
-        for head in range(block.n_heads):
-            own = slice(head * width, (head + 1) * width)
-            scores = ask[:, own] @ key[:, own].T / math.sqrt(width)
-            scores[np.triu_indices(n, 1)] = -np.inf
-            weights = np.exp(scores)
-            seen[:, own] = weights / weights.sum(axis=1, keepdims=True) @ value[:, own]
-        h = h + seen @ state[f"{p}.together.weight"].T + state[f"{p}.together.bias"]
-        wide = normalized(h) @ state[f"{p}.widen.weight"].T + state[f"{p}.widen.bias"]
-        wide /= 1 + np.exp(-wide)
-        h = h + wide @ state[f"{p}.narrow.weight"].T + state[f"{p}.narrow.bias"]
+        read = normalized(h)
+        ask = read @ state[f"{p}.ask.weight"].T + state[f"{p}.ask.bias"]
+        both = read @ state[f"{p}.key_value.weight"].T + state[f"{p}.key_value.bias"]
+        key, value = np.split(both, 2, axis=1)
+        scores = ask @ key.T / math.sqrt(DIM)
+        scores[np.triu_indices(n, 1)] = -np.inf
+        weights = np.exp(scores)
+        h = h + weights / weights.sum(axis=1, keepdims=True) @ value
+        hidden = normalized(h) @ state[f"{p}.hidden.weight"].T + state[f"{p}.hidden.bias"]
+        h = h + np.maximum(hidden, 0) @ state[f"{p}.out.weight"].T + state[f"{p}.out.bias"]
     return normalized(h)[-1]
 
 
@@ -94,14 +89,6 @@ def test_the_order_of_the_ids_plays_a_part() -> None:
     network, ids = build(), vectors()
     turned = network(ids[[1, 0, 2]], torch.tensor([0, 3]))
     assert not torch.allclose(turned, network(ids[:3], torch.tensor([0, 3])))
-
-
-@pytest.mark.parametrize(("dim", "n_heads"), [(4, 4), (6, 2), (5, 1)])
-def test_there_are_as_many_heads_as_the_width_allows(dim: int, n_heads: int) -> None:
-    network = build(dim=dim)
-    assert {block.n_heads for block in network.blocks} == {n_heads}
-    ids = torch.randn(3, dim, generator=torch.Generator().manual_seed(1), dtype=torch.float64)
-    assert network(ids, torch.tensor([0, 1, 3])).shape == (2, dim)
 
 
 def test_the_initial_values_come_from_the_generator_alone() -> None:

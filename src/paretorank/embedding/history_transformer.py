@@ -3,9 +3,10 @@
 Source: Kang and McAuley, Self-Attentive Sequential Recommendation, ICDM 2018, section III (learned
     positions, causal attention); Xiong et al., On Layer Normalization in the Transformer
     Architecture, ICML 2020, figure 1 (normalisation before each part, which needs no warm-up).
+One head and two layers as wide as the embedding per block, as in the first of these.
 Positions count from the end: the last id has the same one in every list. An empty list gives a
 learned vector.
-Shapes: B rows, L ids of all rows, K places per row, d width.
+Shapes: B rows, L ids of all rows, K places per row, Q of them that ask, d width.
 """
 
 import torch
@@ -18,8 +19,6 @@ from paretorank.embedding.padding import pad_last
 
 N_BLOCKS = 2  # as in the paper
 _POSITION_STD = 0.02
-_N_HEADS = (4, 2, 1)  # the first that divides the width
-_WIDENING = 2  # of the hidden layer of each block
 
 
 class HistoryTransformer(nn.Module):
@@ -41,9 +40,11 @@ class HistoryTransformer(nn.Module):
         h, is_taken = pad_last(vectors, offsets, self.max_length)
         h = h + self.positions
         may_see = _visible(is_taken)
-        for block in self.blocks:
-            h = block(h, may_see)
-        return torch.where(is_taken[:, -1:], self.norm(h[:, -1]), self.nothing)
+        *first, last = self.blocks
+        for block in first:
+            h = block(h, h, may_see)
+        end: Tensor = last(h[:, -1:], h, may_see[:, -1:])  # nobody reads the other places
+        return torch.where(is_taken[:, -1:], self.norm(end.squeeze(1)), self.nothing)
 
 
 class _Block(nn.Module):
@@ -51,26 +52,27 @@ class _Block(nn.Module):
 
     def __init__(self, dim: int, *, generator: torch.Generator) -> None:
         super().__init__()
-        self.n_heads = next(heads for heads in _N_HEADS if dim % heads == 0)
         self.before_attention = nn.LayerNorm(dim)
         self.before_layers = nn.LayerNorm(dim)
-        self.ask_key_value = Linear(dim, 3 * dim, generator=generator)
-        self.together = Linear(dim, dim, generator=generator)
-        self.widen = Linear(dim, _WIDENING * dim, generator=generator)
-        self.narrow = Linear(_WIDENING * dim, dim, generator=generator)
+        self.ask = Linear(dim, dim, generator=generator)
+        self.key_value = Linear(dim, 2 * dim, generator=generator)
+        self.hidden = Linear(dim, dim, generator=generator)
+        self.out = Linear(dim, dim, generator=generator)
 
     def forward(
-        self, h: Float[Tensor, "B K d"], may_see: Bool[Tensor, "B 1 K K"]
-    ) -> Float[Tensor, "B K d"]:
-        parts = self.ask_key_value(self.before_attention(h)).unflatten(2, (3, self.n_heads, -1))
-        ask, key, value = parts.permute(2, 0, 3, 1, 4)
-        seen = F.scaled_dot_product_attention(ask, key, value, attn_mask=may_see)
-        h = h + self.together(seen.transpose(1, 2).flatten(2))
-        deeper: Tensor = self.narrow(F.silu(self.widen(self.before_layers(h))))
+        self,
+        h: Float[Tensor, "B Q d"],
+        seen: Float[Tensor, "B K d"],
+        may_see: Bool[Tensor, "B Q K"],
+    ) -> Float[Tensor, "B Q d"]:
+        ask = self.ask(self.before_attention(h))
+        key, value = self.key_value(self.before_attention(seen)).chunk(2, dim=2)
+        h = h + F.scaled_dot_product_attention(ask, key, value, attn_mask=may_see)
+        deeper: Tensor = self.out(F.relu(self.hidden(self.before_layers(h))))
         return h + deeper
 
 
-def _visible(is_taken: Bool[Tensor, "B K"]) -> Bool[Tensor, "B 1 K K"]:
+def _visible(is_taken: Bool[Tensor, "B K"]) -> Bool[Tensor, "B K K"]:
     """Return which places each place may see: taken ones up to its own.
 
     Free places see themselves, since a softmax over nothing would be NaN; nobody sees them.
@@ -78,7 +80,7 @@ def _visible(is_taken: Bool[Tensor, "B K"]) -> Bool[Tensor, "B 1 K K"]:
     length = is_taken.shape[1]
     causal = torch.ones(length, length, dtype=torch.bool, device=is_taken.device).tril()
     itself = torch.eye(length, dtype=torch.bool, device=is_taken.device)
-    return (is_taken[:, None, None, :] & causal) | itself
+    return (is_taken.unsqueeze(1) & causal) | itself
 
 
 def _small(*shape: int, generator: torch.Generator) -> nn.Parameter:
