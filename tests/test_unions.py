@@ -13,6 +13,8 @@ from pydantic import BaseModel, TypeAdapter
 import paretorank
 from paretorank.architectures import Architecture, ArchitectureConfig
 from paretorank.balancing import BalancerConfig, LossBalancer
+from paretorank.blocks import Extras
+from paretorank.embedding import InputField, Interaction, InteractionConfig
 from paretorank.foundation.section import Section
 from paretorank.losses import Loss
 from paretorank.schema import FeatureConfig
@@ -20,8 +22,9 @@ from paretorank.tasks import TaskConfig
 
 N_ROWS, IN_DIM, N_TASKS = 5, 6, 3
 NAMES = ("a", "b", "c")
+PRIOR_DIMS = (2, 1)
 SMALL = {"expert_dims": (8,), "hidden_dims": (8,), "n_experts": 2}
-NEEDED = {"label": "y", "dim": 3, "item": "item_id"}
+NEEDED = {"label": "y", "dim": 3, "item": "item_id", "prior": ("user_id", "item_id")}
 SOURCE = Path(paretorank.__file__).parent
 
 
@@ -31,7 +34,8 @@ def members(union: Any) -> list[type[BaseModel]]:
 
 ARCHITECTURES, BALANCERS = members(ArchitectureConfig), members(BalancerConfig)
 TASKS, FEATURES = members(TaskConfig), members(FeatureConfig)
-EVERYTHING = [*ARCHITECTURES, *BALANCERS, *TASKS, *FEATURES]
+INTERACTIONS = members(InteractionConfig)
+EVERYTHING = [*ARCHITECTURES, *BALANCERS, *TASKS, *FEATURES, *INTERACTIONS]
 
 
 def kind_of(member: type[BaseModel]) -> str:
@@ -39,19 +43,20 @@ def kind_of(member: type[BaseModel]) -> str:
 
 
 def small(member: type[BaseModel], values: dict[str, Any]) -> Any:
-    """Return a member with those of the values that it has a field for."""
-    fitting = {name: value for name, value in values.items() if name in member.model_fields}
-    required = {n for n, field in member.model_fields.items() if field.is_required()}
-    return member(**{n: v for n, v in fitting.items() if n in required or values is SMALL})
+    """Return a member with those of the values that it needs, or that make it small."""
+    fields = member.model_fields
+    taken = {name for name in fields if fields[name].is_required() or name in SMALL}
+    return member(**{name: value for name, value in values.items() if name in taken})
 
 
 each = pytest.mark.parametrize("member", EVERYTHING, ids=lambda m: m.__name__)
 each_architecture = pytest.mark.parametrize("member", ARCHITECTURES, ids=kind_of)
 each_balancer = pytest.mark.parametrize("member", BALANCERS, ids=kind_of)
+each_interaction = pytest.mark.parametrize("member", INTERACTIONS, ids=kind_of)
 each_task = pytest.mark.parametrize("member", TASKS, ids=kind_of)
 
 
-@pytest.mark.parametrize("group", [ARCHITECTURES, BALANCERS, TASKS, FEATURES])
+@pytest.mark.parametrize("group", [ARCHITECTURES, BALANCERS, TASKS, FEATURES, INTERACTIONS])
 def test_no_two_members_have_one_kind(group: list[type[BaseModel]]) -> None:
     kinds = [kind_of(member) for member in group]
     assert len(kinds) == len(set(kinds))
@@ -79,6 +84,7 @@ def test_every_key_of_a_member_is_described(member: type[BaseModel]) -> None:
         (BalancerConfig, BALANCERS),
         (TaskConfig, TASKS),
         (FeatureConfig, FEATURES),
+        (InteractionConfig, INTERACTIONS),
     ],
 )
 def test_every_member_is_found_by_its_kind(union: Any, group: list[type[BaseModel]]) -> None:
@@ -95,9 +101,10 @@ def algorithm_files() -> list[Path]:
         ("architectures", Architecture),
         ("balancing", LossBalancer),
         ("losses", Loss),
+        ("embedding", Interaction),
     ):
         for path in sorted((SOURCE / package).glob("*.py")):
-            if path.stem in {"__init__", "base"}:
+            if path.stem in {"__init__", "base", "interaction"}:
                 continue
             module = import_module(f"paretorank.{package}.{path.stem}")
             classes = inspect.getmembers(module, inspect.isclass)
@@ -115,22 +122,53 @@ def test_every_algorithm_names_its_source(path: Path) -> None:
         assert re.search(r"^Shapes: ", docstring, re.MULTILINE), "no line `Shapes: ...`"
 
 
+def some_extras() -> Extras:
+    generator = torch.Generator().manual_seed(2)
+    return Extras(
+        by_task=torch.randn(N_TASKS, N_ROWS, IN_DIM, generator=generator),
+        prior=torch.randn(N_ROWS, sum(PRIOR_DIMS), generator=generator),
+    )
+
+
 @each_architecture
 def test_every_architecture_can_be_built_and_run(member: type[BaseModel]) -> None:
-    config = small(member, SMALL)
+    config = small(member, {**SMALL, **NEEDED})
+    widths = {"prior_dims": PRIOR_DIMS} if config.needs.prior else {}
     network = config.build(
-        in_dim=IN_DIM, n_tasks=N_TASKS, generator=torch.Generator().manual_seed(0)
+        in_dim=IN_DIM, n_tasks=N_TASKS, generator=torch.Generator().manual_seed(0), **widths
     )
     assert isinstance(network, Architecture)
     x = torch.randn(N_ROWS, IN_DIM, generator=torch.Generator().manual_seed(1))
-    h = network(x)
+    extras = some_extras()
+    h = network(x, extras)
     assert h.shape == (N_ROWS, N_TASKS, network.out_dim)
     h.square().sum().backward()
     assert all(p.grad is not None for p in network.parameters())
     assert network.shared_parameters()
-    gates = network.gate_weights(x)
+    gates = network.gate_weights(x, extras)
     if gates is not None:
         torch.testing.assert_close(gates.sum(dim=2), torch.ones(N_ROWS, N_TASKS))
+
+
+@each_interaction
+def test_every_interaction_can_be_built_from_its_kind_alone_and_run(
+    member: type[BaseModel],
+) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(InteractionConfig)
+    fields = [InputField("user", 2), InputField("item", 2)]
+    network = adapter.validate_python({"kind": kind_of(member)}).build(
+        in_dim=IN_DIM, fields=fields, generator=torch.Generator().manual_seed(0)
+    )
+    if kind_of(member) == "none":
+        assert network is None
+        return
+    assert isinstance(network, Interaction)
+    x = torch.randn(N_ROWS, IN_DIM, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    out = network(x)
+    assert out.shape == (N_ROWS, network.out_dim)
+    out.square().sum().backward()
+    assert x.grad is not None
+    assert all(p.grad is not None for p in network.parameters())
 
 
 def build_balancer(member: type[BaseModel]) -> LossBalancer:

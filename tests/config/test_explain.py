@@ -24,6 +24,13 @@ def test_a_closed_set_lists_what_is_allowed() -> None:
     assert found.section.startswith('kind = "numeric"')
 
 
+def test_a_sequence_may_be_pooled_in_more_ways_than_a_set() -> None:
+    (sequence,) = explain_key("features.sequence.pooling")
+    (values,) = explain_key("features.categorical.pooling")
+    assert '"target_attention" | "transformer"' in sequence.type
+    assert values.type == '"mean" | "sum" | "max"'
+
+
 def test_a_union_lists_its_kinds() -> None:
     (found,) = explain_key("balancer")
     assert {"equal", "static", "uncertainty"} <= {choice.name for choice in found.choices}
@@ -33,6 +40,21 @@ def test_a_union_lists_its_kinds() -> None:
 def test_a_section_lists_its_keys() -> None:
     (found,) = explain_key("training.early_stopping")
     assert [entry.name for entry in found.keys] == ["monitor", "patience"]
+
+
+@pytest.mark.parametrize(
+    ("key", "author"),
+    [
+        ("model.architecture.stem", "Su et al."),
+        ("model.architecture.pepnet", "Chang et al."),
+        ("model.interaction.fm", "Rendle"),
+        ("model.interaction.dcn_v2", "Wang et al., DCN V2"),
+        ("model.interaction.gated", "Wang et al., Towards Deeper"),
+    ],
+)
+def test_what_happens_between_batch_and_towers_cites_its_source(key: str, author: str) -> None:
+    (found,) = explain_key(key)
+    assert found.source.startswith(author)
 
 
 def test_an_algorithm_cites_its_source() -> None:

@@ -392,3 +392,11 @@ def test_a_key_of_the_default_kind_may_be_set_without_naming_the_kind(tmp_path: 
     )
     config = load_config(path, ["model.architecture.n_experts=4"])
     assert config.model.architecture == MMoEConfig(n_experts=4)
+
+
+def test_a_model_that_its_features_do_not_allow_is_refused_with_the_file(tmp_path: Path) -> None:
+    text = MINIMAL + '[model.architecture]\nkind = "pepnet"\nprior = ["usr_id"]\n'
+    error = refusal(tmp_path, text)
+    assert str(tmp_path / "ranker.toml") in str(error)
+    assert "model.architecture.prior names 'usr_id'" in str(error)
+    assert error.hint == "Did you mean 'user_id'?"

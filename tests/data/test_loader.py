@@ -1,5 +1,6 @@
 """Batches: every row once, in an order that seed and epoch decide alone."""
 
+import itertools
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from paretorank.data.loader import Loader, LoaderConfig
 from paretorank.data.shard_format import FORMAT_VERSION, Manifest
 from paretorank.data.shard_reader import ShardSet
 from paretorank.data.shard_writer import ShardWriter
+from paretorank.data.sharing import SharedColumns
 from paretorank.schema import LabelSpec
 
 N_ROWS = 503
@@ -199,6 +201,69 @@ def test_no_rows_give_no_batches(tmp_path: Path) -> None:
     assert loader.n_steps == 0
     assert _order(loader.in_order()) == []
     assert _order(loader.shuffled(seed=0, epoch=0)) == []
+
+
+def _by_request(shards: ShardSet, batch: int = 32, block: int = 48, window: int = 3) -> Loader:
+    config = LoaderConfig(block_rows=block, window_blocks=window, shuffle="requests")
+    return Loader(shards, batch_size=batch, config=config)
+
+
+@pytest.mark.parametrize("batch", [1, 32, 100, N_ROWS, 10_000])
+@pytest.mark.parametrize(("block", "window"), [(1, 1), (17, 3), (N_ROWS, 1), (16_384, 16)])
+def test_by_request_every_row_comes_exactly_once_too(
+    shards: ShardSet, batch: int, block: int, window: int
+) -> None:
+    loader = _by_request(shards, batch, block, window)
+    parts = _order(loader.shuffled(seed=0, epoch=0))
+    assert sorted(_flat(parts)) == list(range(N_ROWS))
+    assert len(parts) == loader.n_steps
+    assert all(len(part) == batch for part in parts[:-1])
+
+
+@pytest.mark.parametrize("batch", [7, 32])
+def test_by_request_the_rows_of_a_request_stay_together_in_their_order(
+    shards: ShardSet, batch: int
+) -> None:
+    # Blocks of 48 rows hold whole requests of three.
+    order = _flat(_order(_by_request(shards, batch).shuffled(seed=0, epoch=0)))
+    requests = [row // 3 for row in order]
+    begins = [at for at, request in enumerate(requests) if at == 0 or request != requests[at - 1]]
+    assert len(begins) == len(set(requests))
+    inside = [(a, b) for a, b in itertools.pairwise(order) if a // 3 == b // 3]
+    assert all(b == a + 1 for a, b in inside)
+
+
+def test_by_request_the_requests_are_mixed_anew_in_every_epoch(shards: ShardSet) -> None:
+    loader = _by_request(shards, block=N_ROWS)
+    orders = [_flat(_order(loader.shuffled(seed=s, epoch=e))) for s, e in ((0, 0), (0, 1), (1, 0))]
+    assert orders[0] != orders[1]
+    assert orders[0] != orders[2]
+    assert orders[0] == _flat(_order(loader.shuffled(seed=0, epoch=0)))
+    assert abs(float(np.corrcoef(orders[0], np.arange(N_ROWS))[0, 1])) < 0.3
+
+
+@pytest.mark.parametrize("step", range(17))
+def test_by_request_resuming_at_a_step_gives_exactly_the_rest(shards: ShardSet, step: int) -> None:
+    loader = _by_request(shards)
+    whole = _order(loader.shuffled(seed=5, epoch=2))
+    assert len(whole) == 16
+    assert _order(loader.shuffled(seed=5, epoch=2, first_step=step)) == whole[step:]
+
+
+def test_by_request_a_resumed_batch_has_the_same_groups(shards: ShardSet) -> None:
+    loader = replace_shared(_by_request(shards), SharedColumns((), (), (0,)))
+    whole = list(loader.shuffled(seed=5, epoch=2))
+    rest = list(loader.shuffled(seed=5, epoch=2, first_step=4))
+    for one, two in zip(whole[4:], rest, strict=True):
+        assert one.shared is not None
+        assert two.shared is not None
+        assert torch.equal(one.shared.first, two.shared.first)
+        assert torch.equal(one.shared.group, two.shared.group)
+
+
+def replace_shared(loader: Loader, shared: SharedColumns) -> Loader:
+    loader.shared = shared
+    return loader
 
 
 def _threads() -> list[threading.Thread]:

@@ -12,8 +12,11 @@ from paretorank.architectures import (
     AttentionMMoEConfig,
     MMoEConfig,
     OMoEConfig,
+    PEPNetConfig,
     SharedBottomConfig,
+    STEMConfig,
 )
+from paretorank.blocks import whole_rows
 from paretorank.data.batch import Batch
 from paretorank.data.layout import CategoricalColumn, Layout, NumericColumn, TableSpec
 from paretorank.foundation.errors import ConfigError
@@ -47,6 +50,8 @@ ARCHITECTURES: tuple[ArchitectureConfig, ...] = (
     OMoEConfig(n_experts=2, expert_dims=(8,)),
     MMoEConfig(n_experts=2, expert_dims=(8,)),
     AttentionMMoEConfig(n_experts=2, expert_dims=(8,)),
+    STEMConfig(n_experts=2, expert_dims=(8,)),
+    PEPNetConfig(prior=("user", "x"), domain=("item",), hidden_dims=(8,)),
 )
 
 
@@ -90,6 +95,20 @@ def test_there_is_one_logit_per_row_and_task(architecture: ArchitectureConfig, n
     assert model(batch).shape == (n_rows, 3)
     assert model.scores(batch).shape == (n_rows, 3)
     model.task_losses(batch).sum().backward()
+
+
+@pytest.mark.parametrize("kind", ["fm", "dcn_v2", "gated"])
+def test_the_inputs_may_interact_before_they_are_shared(kind: str) -> None:
+    config = ModelConfig.model_validate(
+        {"interaction": {"kind": kind}, "architecture": ARCHITECTURES[2], "embedding_dim": 2}
+    )
+    model, batch = build_model(config, LAYOUT, TASKS, seed=1), rows(5)
+    assert model.interaction is not None
+    x = model.interaction(whole_rows(model.bank(batch)))
+    hidden = model.towers(model.architecture(x))
+    torch.testing.assert_close(model(batch), model.output(hidden))
+    model.task_losses(batch).sum().backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None] == []
 
 
 def test_a_single_task_and_a_single_row_keep_both_axes() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from paretorank.architectures import SharedBottomConfig
+from paretorank.architectures import PEPNetConfig, SharedBottomConfig
 from paretorank.config import RunConfig, load_config
 from paretorank.workflows.evaluate import evaluate_run
 from paretorank.workflows.ingest import Prepared, prepare
@@ -28,6 +28,13 @@ def test_the_bottom_of_a_shared_bottom_stays(config: RunConfig) -> None:
     model = config.model.model_copy(update={"architecture": bottom})
     twin = twin_config(config.model_copy(update={"model": model}), "click")
     assert twin.model.architecture == bottom
+
+
+def test_the_bottom_of_a_gated_network_has_its_layers(config: RunConfig) -> None:
+    gated = PEPNetConfig(prior=("user_id",), hidden_dims=(6, 3))
+    model = config.model.model_copy(update={"architecture": gated})
+    twin = twin_config(config.model_copy(update={"model": model}), "click")
+    assert twin.model.architecture == SharedBottomConfig(hidden_dims=(6, 3))
 
 
 def test_a_sample_space_that_names_a_task_becomes_a_condition_on_its_column(

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from paretorank.blocks import NO_EXTRAS, Extras, Rows
+from paretorank.foundation.section import Section
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,15 @@ class Needs:
     """Embedding tables of each task's own."""
     prior: tuple[str, ...] = ()
     """Features whose inputs are handed over as the prior."""
+
+
+class ArchitectureSection(Section):
+    """The base of every architecture's configuration."""
+
+    @property
+    def needs(self) -> Needs:
+        """Return what the architecture reads beside the input of a row: nothing as a rule."""
+        return Needs()
 
 
 class Architecture(nn.Module, ABC):

@@ -5,11 +5,11 @@ from typing import Annotated
 import torch
 from pydantic import Field, PositiveInt
 
+from paretorank.architectures.base import ArchitectureSection
 from paretorank.blocks import Activation, ExpertBank
-from paretorank.foundation.section import Section
 
 
-class ExpertsConfig(Section):
+class ExpertsConfig(ArchitectureSection):
     """Experts that all tasks share."""
 
     n_experts: PositiveInt = 8

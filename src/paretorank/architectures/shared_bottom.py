@@ -12,12 +12,11 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from typing_extensions import override
 
-from paretorank.architectures.base import Architecture
+from paretorank.architectures.base import Architecture, ArchitectureSection
 from paretorank.blocks import MLP, NO_EXTRAS, Activation, Extras, Rows
-from paretorank.foundation.section import Section
 
 
-class SharedBottomConfig(Section):
+class SharedBottomConfig(ArchitectureSection):
     """Hyper-parameters of Shared-Bottom."""
 
     kind: Literal["shared_bottom"] = "shared_bottom"

@@ -17,7 +17,7 @@ from paretorank.config.run import RunConfig
 from paretorank.evaluation import Monitor
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
-from paretorank.model import ModelConfig
+from paretorank.model import ModelConfig, refuse_unfit
 from paretorank.tasks import TaskGraph
 
 _VALUE_LENGTH = 60
@@ -52,6 +52,7 @@ def parse_config(
     try:
         TaskGraph.from_tasks(config.tasks)
         Monitor(config.training.early_stopping.monitor, config.label_specs())
+        refuse_unfit(config.model, config.features, config.statistics)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}", hint=error.hint) from None
     return config

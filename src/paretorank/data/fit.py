@@ -34,6 +34,7 @@ from paretorank.data.layout import (
 from paretorank.data.lists import read_lists
 from paretorank.data.numbers import FittedNumber, fit_line, fit_number
 from paretorank.data.row_store import BLOCK_ROWS
+from paretorank.data.sequences import check_sequences, sequence_target
 from paretorank.data.sketches import Sample, ValueCounts
 from paretorank.data.statistics_fit import StatisticsFit
 from paretorank.data.vocabulary import Vocabulary, fit_vocabulary, without
@@ -101,7 +102,7 @@ def check_plan(plan: FitPlan) -> None:
 
     Raises:
         ConfigError: a feature shares the table of something that has none, or a statistic counts
-            a task that is not declared.
+            a task that is not declared, or a sequence cannot be pooled as it says.
     """
     owners = [name for name, feature in plan.features.items() if _owns_table(feature)]
     for name, feature in plan.features.items():
@@ -111,6 +112,7 @@ def check_plan(plan: FitPlan) -> None:
                 f"features.{name}.table is {table!r}, which is no feature with its own codes.",
                 hint=did_you_mean(table, owners),
             )
+    check_sequences(plan.features)
     tasks = [label.name for label in plan.labels]
     for name, statistic in plan.statistics.items():
         for task in statistic.tasks or ():
@@ -229,7 +231,7 @@ class _Fit:
                 if isinstance(f, CategoricalFeature) and not f.multi
             ),
             ragged=tuple(
-                RaggedColumn(feature=n, table=f.table or n, pooling=f.pooling)
+                _ragged_column(n, f, features)
                 for n, f in features.items()
                 if isinstance(f, SequenceFeature) or (isinstance(f, CategoricalFeature) and f.multi)
             ),
@@ -255,6 +257,24 @@ class _Fit:
             )
             for n in names
         ]
+
+
+def _ragged_column(
+    name: str,
+    feature: CategoricalFeature | SequenceFeature,
+    features: Mapping[str, FeatureConfig],
+) -> RaggedColumn:
+    table = feature.table or name
+    if isinstance(feature, CategoricalFeature):
+        return RaggedColumn(feature=name, table=table, pooling=feature.pooling)
+    return RaggedColumn(
+        feature=name,
+        table=table,
+        pooling=feature.pooling,
+        max_length=feature.max_length,
+        target=sequence_target(name, feature, features),
+        normalize_attention=feature.normalize_attention,
+    )
 
 
 def plan_columns(plan: FitPlan) -> list[str]:

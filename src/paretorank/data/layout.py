@@ -28,6 +28,12 @@ class RaggedColumn(Section):
     feature: str
     table: str
     pooling: str
+    max_length: int | None = None
+    """The longest list; None: any length, which only sum, mean and max can take."""
+    target: str | None = None
+    """Categorical feature of the row that the list is compared with, for target attention."""
+    normalize_attention: bool = False
+    """Whether the attention of a list sums to one, for target attention."""
 
 
 class NumericColumn(Section):

@@ -10,6 +10,7 @@ import torch
 from jaxtyping import Int
 from torch import Tensor
 
+from paretorank.data.layout import Layout
 from paretorank.data.sharing import SharedColumns
 
 
@@ -49,6 +50,27 @@ class Parts:
         pooled = sum(self.ragged_dims[at] for at in self.ragged)
         return looked_up + pooled + len(self.numbers)
 
+    def of_feature(self, layout: Layout, feature: str) -> "Parts":
+        """Return those that one feature (or statistic) makes; none where there is no such one."""
+        codes = {at for at, c in enumerate(layout.categorical) if c.feature == feature}
+        ragged = tuple(at for at, c in enumerate(layout.ragged) if c.feature == feature)
+        numeric = {at for at, c in enumerate(layout.numeric) if c.name == feature}
+        if not (codes or ragged or numeric):  # several numbers: FEATURE.0, FEATURE.1, ...
+            numeric = {
+                at for at, c in enumerate(layout.numeric) if c.name.startswith(f"{feature}.")
+            }
+        return Parts(
+            {
+                dim: found
+                for dim, group in self.categorical.items()
+                if (found := _among(group, codes))
+            },
+            ragged,
+            tuple(at for at in self.numbers if self.number_columns[at] in numeric),
+            self.ragged_dims,
+            self.number_columns,
+        )
+
     def only(self, columns: SharedColumns, *, shared: bool) -> "Parts":
         """Return those that are among the shared columns, or those that are not."""
         codes, ragged, numeric = map(set, (columns.categorical, columns.ragged, columns.numeric))
@@ -78,6 +100,10 @@ class Parts:
                 at += range(start, start + self.ragged_dims[column])
             start += self.ragged_dims[column]
         return at + [start + number for number in self.numbers]
+
+
+def _among(columns: tuple[int, ...], wanted: set[int]) -> tuple[int, ...]:
+    return tuple(at for at in columns if at in wanted)
 
 
 def split_parts(whole: Parts, columns: SharedColumns) -> tuple[Parts, Parts, Int[Tensor, " D"]]:

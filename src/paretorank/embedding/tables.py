@@ -1,7 +1,9 @@
 """All embedding tables of one width as one matrix, so that a batch needs one gather per width.
 
+A row of the matrix may have several parts of that width: the embedding that all tasks share, then
+one of each task's own. One gather gives them all.
 Gradients are sparse: a step costs what the batch touches, not what the tables hold.
-Shapes: B rows, F columns of this width, d the width.
+Shapes: N codes of all tables, P parts, d the width of each.
 """
 
 import torch
@@ -15,7 +17,7 @@ _INIT_STD = 0.01
 
 
 class FusedTables(nn.Module):
-    """Several tables of one width in one weight matrix; table t begins at `offsets[t]`."""
+    """Several tables of one width in one weight matrix; table t begins at `starts[t]`."""
 
     def __init__(
         self,
@@ -24,15 +26,19 @@ class FusedTables(nn.Module):
         *,
         generator: torch.Generator,
         init_std: float = _INIT_STD,
+        n_parts: int = 1,
     ) -> None:
         super().__init__()
         sizes = [table.n_codes for table in tables]
         starts = torch.tensor([0, *sizes]).cumsum(0)[:-1].tolist()
         self.starts = {table.name: start for table, start in zip(tables, starts, strict=True)}
         self.dim = dim
-        weight = torch.empty(sum(sizes), dim).normal_(0.0, init_std, generator=generator)
+        self.n_parts = n_parts
+        weight = torch.empty(sum(sizes), n_parts * dim)
+        for at in range(n_parts):
+            weight[:, at * dim : (at + 1) * dim].normal_(0.0, init_std, generator=generator)
         self.weight = nn.Parameter(weight)
 
     def forward(self, index: Int[Tensor, "..."]) -> Float[Tensor, "... d"]:
-        """Return the vectors of codes that already carry their table's offset."""
+        """Return the rows of codes that already carry their table's offset, part by part."""
         return F.embedding(index, self.weight, sparse=True)

@@ -4,5 +4,13 @@ from paretorank.model.build import build_model, start_at_base_rates
 from paretorank.model.ranker import MultiTaskRanker
 from paretorank.model.scoring import score_batches
 from paretorank.model.settings import ModelConfig
+from paretorank.model.suitability import refuse_unfit
 
-__all__ = ["ModelConfig", "MultiTaskRanker", "build_model", "score_batches", "start_at_base_rates"]
+__all__ = [
+    "ModelConfig",
+    "MultiTaskRanker",
+    "build_model",
+    "refuse_unfit",
+    "score_batches",
+    "start_at_base_rates",
+]

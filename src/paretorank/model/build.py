@@ -1,11 +1,12 @@
 """Configuration + layout -> model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from paretorank.architectures import Architecture, ArchitectureConfig, PEPNetConfig
 from paretorank.blocks import OutputBank, TowerBank
 from paretorank.data.layout import Layout
 from paretorank.embedding import FeatureBank, Wide
@@ -23,7 +24,7 @@ def build_model(
     """Build a model whose parameters depend on the seed only.
 
     Raises:
-        ConfigError: there is no feature.
+        ConfigError: there is no feature, or the model asks for what the features do not allow.
     """
     if not (layout.categorical or layout.ragged or layout.numeric):
         raise ConfigError(
@@ -35,9 +36,18 @@ def build_model(
         default_dim=config.embedding_dim,
         generator=_generator(seed, "embedding"),
         init_std=config.embedding_init_std,
+        n_own=len(tasks) if config.architecture.needs.own_tables else 0,
+        prior=config.architecture.needs.prior,
     )
-    architecture = config.architecture.build(
-        in_dim=bank.out_dim, n_tasks=len(tasks), generator=_generator(seed, "architecture")
+    interaction = config.interaction.build(
+        in_dim=bank.out_dim, fields=bank.fields(), generator=_generator(seed, "interaction")
+    )
+    architecture = _build_architecture(
+        config.architecture,
+        in_dim=bank.out_dim if interaction is None else interaction.out_dim,
+        n_tasks=len(tasks),
+        prior_dims=bank.prior_dims,
+        generator=_generator(seed, "architecture"),
     )
     towers = TowerBank(
         architecture.out_dim,
@@ -64,6 +74,7 @@ def build_model(
         output=output,
         heads=heads,
         wide=wide,
+        interaction=interaction,
     )
 
 
@@ -80,6 +91,23 @@ def dependencies(tasks: Mapping[str, TaskConfig]) -> Dependencies:
         tuple(isinstance(task, BinaryTask) for task in tasks.values()),
         tuple(task.observed_when is not None for task in tasks.values()),
     )
+
+
+def _build_architecture(
+    config: ArchitectureConfig,
+    *,
+    in_dim: int,
+    n_tasks: int,
+    prior_dims: Sequence[int],
+    generator: torch.Generator,
+) -> Architecture:
+    match config:
+        case PEPNetConfig():
+            return config.build(
+                in_dim=in_dim, n_tasks=n_tasks, prior_dims=prior_dims, generator=generator
+            )
+        case _:
+            return config.build(in_dim=in_dim, n_tasks=n_tasks, generator=generator)
 
 
 def _generator(seed: int, name: str) -> torch.Generator:

@@ -1,4 +1,6 @@
-"""The network: bank -> architecture -> towers -> relation -> outputs, with a wide part beside it.
+"""The network: bank -> interaction -> architecture -> towers -> relation -> outputs.
+
+A wide part stands beside it and adds to the logits.
 
 Shapes: B rows, D input width, T tasks, H width of a representation, O outputs of all tasks (one per
 task, its logit, unless a task's loss needs more).
@@ -11,10 +13,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from paretorank.architectures import Architecture
-from paretorank.blocks import OutputBank, TowerBank
+from paretorank.blocks import OutputBank, TowerBank, whole_rows
 from paretorank.blocks.dropout import reseed_dropout
 from paretorank.data.batch import Batch
-from paretorank.embedding import FeatureBank, Wide
+from paretorank.embedding import FeatureBank, Interaction, Wide
 from paretorank.losses import fill_unobserved, reduce_losses
 from paretorank.relations import Relation, Seen
 from paretorank.tasks import Heads
@@ -53,6 +55,7 @@ class MultiTaskRanker(nn.Module):
         output: OutputBank,
         heads: Heads,
         wide: Wide | None,
+        interaction: Interaction | None = None,
     ) -> None:
         super().__init__()
         self.task_names = task_names
@@ -63,6 +66,7 @@ class MultiTaskRanker(nn.Module):
         self.output = output
         self.heads = heads
         self.wide = wide
+        self.interaction = interaction
 
     def forward(self, batch: Batch) -> Float[Tensor, "B O"]:
         """Return the outputs of all tasks: one logit each, or as many as their losses need."""
@@ -91,7 +95,10 @@ class MultiTaskRanker(nn.Module):
         return self.relation.scores(self.output.logits(outputs), self.heads.scores(outputs))
 
     def _run(self, batch: Batch) -> _Forward:
-        related = self.relation(self.towers(self.architecture(self.bank(batch))))
+        x, extras = self.bank.inputs(batch)
+        if self.interaction is not None:
+            x = self.interaction(whole_rows(x))
+        related = self.relation(self.towers(self.architecture(x, extras)))
         outputs: Tensor = self.output(related.hidden)
         logits = self.output.logits(outputs)
         if self.wide is not None:

@@ -3,6 +3,7 @@
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from paretorank.architectures import ArchitectureConfig, MMoEConfig
+from paretorank.embedding import InteractionConfig, NoInteractionConfig
 from paretorank.foundation.section import Section
 from paretorank.relations import RelationConfig, UnrelatedConfig
 
@@ -18,6 +19,9 @@ class ModelConfig(Section):
     """Width of an embedding whose feature does not say otherwise."""
     embedding_init_std: PositiveFloat = 0.01
     """Spread of the embeddings at the start."""
+    interaction: InteractionConfig = NoInteractionConfig()
+    """How the inputs of a row meet before the tasks share them; whole rows are needed for that, so
+    that shuffling by request saves less."""
     tower_dims: tuple[PositiveInt, ...] = (64,)
     """Hidden widths of each task's tower; empty for a linear head."""
     tower_dropout_rate: float = Field(default=0.0, ge=0, lt=1)

@@ -79,19 +79,12 @@ def propose(
         DataError: the log cannot be read or has no row.
     """
     frame = held_if_small(frame)
-    sample = sample_rows(frame)
-    if sample.is_empty():
-        raise DataError(
-            f"{log} has no row, so nothing can be proposed.",
-            hint="Give a log with some thousand impressions.",
-        )
+    sample = _sample(frame, log)
     table = profile(frame, sample)
     keys = find_keys(table)
     own, added_up = _origins(table, joins, sides or {})
     tasks = find_tasks(frame, table, sample, keys.config, own)
-    chosen = find_preset(preset) if preset else None
-    if chosen and chosen.is_conditional:
-        tasks = replace(tasks, tasks=conditional_on_click(tasks.tasks))
+    tasks, model_lines = _as_preset(preset, tasks)
     features, left_out = _features(table, sample, keys.config, tasks, added_up)
     _leave_leaks_out(features, left_out, sample, keys.config, tasks.tasks)
     configs = {feature.name: feature.config for feature in features.values()}
@@ -112,7 +105,7 @@ def propose(
         *section_lines("features", {f.name: (f.config, f.reason) for f in features.values()}),
         *section_lines("statistics", statistics),
         *_task_lines(tasks),
-        *(chosen.lines if chosen else _balancer_lines(tasks.tasks)),
+        *model_lines,
         *left_out_lines(left_out),
     ]
     return Proposal(
@@ -125,6 +118,26 @@ def propose(
         left_out=left_out,
         reasons=_reasons(features, tasks.tasks),
     )
+
+
+def _sample(frame: pl.LazyFrame, log: str) -> pl.DataFrame:
+    sample = sample_rows(frame)
+    if sample.is_empty():
+        raise DataError(
+            f"{log} has no row, so nothing can be proposed.",
+            hint="Give a log with some thousand impressions.",
+        )
+    return sample
+
+
+def _as_preset(name: str | None, tasks: ProposedTasks) -> tuple[ProposedTasks, Sequence[str]]:
+    """Return the tasks as a preset wants them, and the lines of model and balancer."""
+    if name is None:
+        return tasks, _balancer_lines(tasks.tasks)
+    preset = find_preset(name)
+    if preset.is_conditional:
+        tasks = replace(tasks, tasks=conditional_on_click(tasks.tasks))
+    return tasks, preset.lines
 
 
 def _task_lines(tasks: ProposedTasks) -> list[str]:

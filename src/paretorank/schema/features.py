@@ -7,6 +7,7 @@ from pydantic import Field, PositiveInt
 from paretorank.foundation.section import Section
 
 Pooling = Literal["mean", "sum", "max"]
+SequencePooling = Literal["mean", "sum", "max", "target_attention", "transformer"]
 
 
 class CategoricalFeature(Section):
@@ -57,8 +58,16 @@ class SequenceFeature(Section):
     """Column of the log or of a joined table; the feature's own name where absent."""
     table: str | None = None
     """Categorical feature whose vocabulary and embedding the ids share; an own one where absent."""
-    pooling: Pooling = "mean"
-    """How the embeddings of the last `max_length` ids become one."""
+    pooling: SequencePooling = "mean"
+    """How the embeddings of the last `max_length` ids become one; target_attention: weighted by
+    what a small network makes of each id and the row's `target` (Zhou et al., KDD 2018);
+    transformer: a small causal transformer, read at the last id (Kang and McAuley, ICDM 2018)."""
+    target: str | None = None
+    """Categorical feature that target_attention compares the ids with, from the same table; where
+    absent, the feature that `table` names, or else the first of that table."""
+    normalize_attention: bool = False
+    """Let the weights of target_attention sum to one; the paper does not, so that a long interest
+    counts more than a short one."""
     max_length: PositiveInt = 50
     """Only the last so many ids are kept."""
     separator: str = ","

@@ -27,6 +27,7 @@ from paretorank.foundation.errors import ShardError
 from paretorank.foundation.files import text_digest
 from paretorank.foundation.lock import folder_lock
 from paretorank.foundation.progress import Listener, silent
+from paretorank.model import refuse_unfit
 from paretorank.schema import SplitName
 from paretorank.workflows.run_folder import with_absolute_paths
 
@@ -128,7 +129,12 @@ def default_target(config: RunConfig) -> Path:
 def ingest_request(
     config: RunConfig, rows: pl.LazyFrame | None = None, *, split_from: int = 0
 ) -> IngestRequest:
-    """Return what has to be prepared for a configuration, or for rows already in hand."""
+    """Return what has to be prepared for a configuration, or for rows already in hand.
+
+    Raises:
+        ConfigError: no model can be built on it.
+    """
+    refuse_unfit(config.model, config.features, config.statistics)
     request = IngestRequest(
         config.data,
         config.folder,

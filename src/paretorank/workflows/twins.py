@@ -1,6 +1,6 @@
 """Single-task twins: the same data, inputs and settings, with one task alone."""
 
-from paretorank.architectures import SharedBottomConfig
+from paretorank.architectures import PEPNetConfig, SharedBottomConfig
 from paretorank.balancing import EqualConfig
 from paretorank.config import RunConfig
 from paretorank.schema import StatisticConfig
@@ -32,8 +32,12 @@ def _bottom(config: RunConfig) -> SharedBottomConfig:
     architecture = config.model.architecture
     if isinstance(architecture, SharedBottomConfig):
         return architecture
+    if isinstance(architecture, PEPNetConfig):
+        hidden_dims = architecture.hidden_dims
+    else:
+        hidden_dims = architecture.expert_dims
     return SharedBottomConfig(
-        hidden_dims=architecture.expert_dims,
+        hidden_dims=hidden_dims,
         activation=architecture.activation,
         dropout_rate=architecture.dropout_rate,
     )
