@@ -78,8 +78,7 @@ def propose(
         ConfigError: there is no such preset, or the log does not suit it.
         DataError: the log cannot be read or has no row.
     """
-    frame = held_if_small(frame)
-    sample = _sample(frame, log)
+    frame, sample = _held(frame, log)
     table = profile(frame, sample)
     keys = find_keys(table)
     own, added_up = _origins(table, joins, sides or {})
@@ -87,7 +86,7 @@ def propose(
     tasks, model_lines = _as_preset(preset, tasks)
     features, left_out = _features(table, sample, keys.config, tasks, added_up)
     _leave_leaks_out(features, left_out, sample, keys.config, tasks.tasks)
-    configs = {feature.name: feature.config for feature in features.values()}
+    configs = {f.name: f.config for f in features.values()}
     split, split_reason = _split(sample, keys.config)
     counted = _counted_keys(keys.config, split)
     statistics = find_statistics(table, sample, counted, configs, tasks.tasks)
@@ -120,14 +119,16 @@ def propose(
     )
 
 
-def _sample(frame: pl.LazyFrame, log: str) -> pl.DataFrame:
+def _held(frame: pl.LazyFrame, log: str) -> tuple[pl.LazyFrame, pl.DataFrame]:
+    """Return the log, in memory if it is small, and a sample of its rows."""
+    frame = held_if_small(frame)
     sample = sample_rows(frame)
     if sample.is_empty():
         raise DataError(
             f"{log} has no row, so nothing can be proposed.",
             hint="Give a log with some thousand impressions.",
         )
-    return sample
+    return frame, sample
 
 
 def _as_preset(name: str | None, tasks: ProposedTasks) -> tuple[ProposedTasks, Sequence[str]]:
