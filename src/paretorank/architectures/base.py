@@ -3,10 +3,11 @@
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from paretorank.blocks import NO_EXTRAS, Extras, Rows
+from paretorank.blocks import NO_EXTRAS, Extras, Penalized, Rows
 
 
 @dataclass(frozen=True)
@@ -41,3 +42,12 @@ class Architecture(nn.Module, ABC):
     @abstractmethod
     def gate_weights(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T E"] | None:
         """Return how much each task uses each expert, without gradient; None without experts."""
+
+    def auxiliary_loss(self) -> Float[Tensor, ""] | None:
+        """Return what gates add to the loss of the last forward pass in training.
+
+        None where the configuration asks for nothing of the kind.
+        """
+        parts = [part.penalty for part in self.modules() if isinstance(part, Penalized)]
+        penalties = [penalty for penalty in parts if penalty is not None]
+        return torch.stack(penalties).sum() if penalties else None
