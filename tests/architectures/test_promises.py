@@ -14,6 +14,14 @@ KINDS = [
     str(member.model_fields["kind"].default) for member in get_args(get_args(ArchitectureConfig)[0])
 ]
 VARIANTS: dict[str, dict[str, Any]] = {kind: {"kind": kind} for kind in KINDS} | {
+    "attention_mmoe, heads and input": {
+        "kind": "attention_mmoe",
+        "n_heads": 2,
+        "query": "context_and_input",
+        "scoring": "additive",
+        "key_dim": 4,
+        "expert_dims": (6, 4),
+    },
     "ple, three levels": {"kind": "ple", "n_levels": 3},
     "ple, no shared experts": {"kind": "ple", "n_shared_experts": 0},
     "ple, no task experts": {"kind": "ple", "n_task_experts": 0},
