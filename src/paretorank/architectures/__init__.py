@@ -7,6 +7,12 @@ from pydantic import Field
 from paretorank.architectures.attention_mmoe import AttentionMMoE, AttentionMMoEConfig
 from paretorank.architectures.base import Architecture
 from paretorank.architectures.cgc import CGC, CGCConfig
+from paretorank.architectures.gate_health import (
+    GateHealth,
+    Remedies,
+    gate_health,
+    gate_warnings,
+)
 from paretorank.architectures.mmoe import MMoE, MMoEConfig
 from paretorank.architectures.omoe import OMoE, OMoEConfig
 from paretorank.architectures.ple import PLE, PLEConfig
@@ -25,11 +31,15 @@ __all__ = [
     "AttentionMMoE",
     "AttentionMMoEConfig",
     "CGCConfig",
+    "GateHealth",
     "MMoE",
     "MMoEConfig",
     "OMoE",
     "OMoEConfig",
     "PLEConfig",
+    "Remedies",
     "SharedBottom",
     "SharedBottomConfig",
+    "gate_health",
+    "gate_warnings",
 ]

@@ -2,11 +2,13 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from paretorank.architectures.gate_health import Remedies
 from paretorank.blocks import NO_EXTRAS, Extras, Penalized, Rows
 
 
@@ -25,6 +27,12 @@ class Architecture(nn.Module, ABC):
 
     out_dim: int
     """Width of each representation."""
+    gate_remedies: ClassVar[Remedies] = Remedies(
+        dead="set model.architecture.gates.load_balance to 0.01, or gates.expert_dropout_rate to "
+        "0.1, or have fewer experts",
+        polarised="set model.architecture.gates.entropy to 0.01, or gates.temperature to 2.0",
+    )
+    """What helps against gates in bad health."""
 
     @abstractmethod
     def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:

@@ -3,6 +3,7 @@
 The balancer sees a copy of the losses; the derivative of its total by them are the effective task
 weights, and one backward pass through the model descends their weighted sum. That is the gradient
 of the total itself, by the chain rule, and the weights can be logged for every balancer alike.
+What gates add to the loss is added as it is: it is no task, and balancers do not see it.
 """
 
 from dataclasses import dataclass
@@ -58,7 +59,9 @@ def backward_step(
     if total.requires_grad:
         torch.autograd.backward(total)
     weights = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad * static_weights
-    torch.autograd.backward(torch.where(present, losses * weights, 0.0).sum())
+    descended = torch.where(present, losses * weights, 0.0).sum()
+    auxiliary = model.architecture.auxiliary_loss()
+    torch.autograd.backward(descended if auxiliary is None else descended + auxiliary)
     return StepResult(losses.detach(), torch.where(present, weights, torch.nan))
 
 
