@@ -22,6 +22,13 @@ VARIANTS: dict[str, dict[str, Any]] = {kind: {"kind": kind} for kind in KINDS} |
         "key_dim": 4,
         "expert_dims": (6, 4),
     },
+    "cross_stitch, by unit": {"kind": "cross_stitch", "granularity": "unit"},
+    "adatt, shared units": {"kind": "adatt", "n_shared_units": 2, "n_shared_experts": 3},
+    "adatt, single experts": {"kind": "adatt", "n_task_experts": 1, "n_shared_units": 1},
+    "adatt, one level": {"kind": "adatt", "n_levels": 1},
+    "dselect_k, once for all rows": {"kind": "dselect_k", "per_row": False},
+    "home, groups": {"kind": "home", "task_groups": (7, 7, 2), "n_task_experts": 2},
+    "home, groups of one": {"kind": "home", "task_groups": (0, 1, 2), "feature_gate_rank": 0},
     "ple, three levels": {"kind": "ple", "n_levels": 3},
     "ple, no shared experts": {"kind": "ple", "n_shared_experts": 0},
     "ple, no task experts": {"kind": "ple", "n_task_experts": 0},
@@ -36,7 +43,9 @@ each = pytest.mark.parametrize("variant", VARIANTS)
 
 
 def build(variant: str, *, n_tasks: int = 3, seed: int = 0) -> Architecture:
-    settings = VARIANTS[variant]
+    settings = dict(VARIANTS[variant])
+    if "task_groups" in settings:
+        settings["task_groups"] = settings["task_groups"][:n_tasks]
     fields = type(ADAPTER.validate_python({"kind": settings["kind"]})).model_fields
     small = {name: value for name, value in SMALL.items() if name in fields}
     config = ADAPTER.validate_python(small | settings)

@@ -118,6 +118,20 @@ def test_the_same_seed_drops_the_same_experts() -> None:
     assert not torch.equal(runs[0], runs[2])
 
 
+@pytest.mark.parametrize("settings", [{"load_balance": 1.0}, {"entropy": 1.0}])
+def test_descending_the_penalty_revives_an_expert_that_no_gate_uses(settings: Any) -> None:
+    softmax = GateSoftmax(**settings)
+    bias = torch.tensor([0.0, 0.0, 0.0, -6.0], dtype=torch.float64, requires_grad=True)
+    use = softmax(logits() + bias).mean(dim=(0, 1))
+    assert use[3] < 0.1 / 4
+    for _ in range(300):
+        softmax(logits() + bias)
+        assert softmax.penalty is not None
+        (gradient,) = torch.autograd.grad(softmax.penalty, bias)
+        bias = (bias - 2 * gradient).detach().requires_grad_()
+    assert softmax.plain(logits() + bias).mean(dim=(0, 1))[3] > 0.5 / 4
+
+
 def test_nothing_is_dropped_or_penalised_at_inference() -> None:
     softmax = GateSoftmax(dropout_rate=0.5, expert_dropout_rate=0.5, load_balance=1.0).eval()
     assert torch.equal(softmax(logits()), softmax.plain(logits()))

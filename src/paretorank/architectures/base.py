@@ -28,9 +28,9 @@ class Architecture(nn.Module, ABC):
     out_dim: int
     """Width of each representation."""
     gate_remedies: ClassVar[Remedies] = Remedies(
-        dead="set model.architecture.gates.load_balance to 0.01, or gates.expert_dropout_rate to "
-        "0.1, or have fewer experts",
-        polarised="set model.architecture.gates.entropy to 0.01, or gates.temperature to 2.0",
+        dead="set model.architecture.gates.load_balance to 0.01 or, if that is not enough, to 0.1; "
+        "gates.expert_dropout_rate of 0.2 may help too; or have fewer experts",
+        polarised="set model.architecture.gates.entropy to 0.1, or gates.temperature to 2.0",
     )
     """What helps against gates in bad health."""
 

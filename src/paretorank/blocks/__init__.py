@@ -12,6 +12,7 @@ from paretorank.blocks.grouped_rows import GroupedRows, Groups, Rows, linear, wh
 from paretorank.blocks.linear import Linear, uniform_parameter
 from paretorank.blocks.mlp import MLP
 from paretorank.blocks.penalized import Penalized
+from paretorank.blocks.sight import spread_logits, spread_weights, weights_in_sight
 from paretorank.blocks.towers import TowerBank
 
 __all__ = [
@@ -35,6 +36,9 @@ __all__ = [
     "linear",
     "mix_experts",
     "reseed_dropout",
+    "spread_logits",
+    "spread_weights",
     "uniform_parameter",
+    "weights_in_sight",
     "whole_rows",
 ]

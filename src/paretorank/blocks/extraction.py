@@ -8,7 +8,6 @@ Shapes: B rows, D input width, T tasks, S streams (one per task, then the shared
     V experts a task sees, H expert width.
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
@@ -21,6 +20,7 @@ from paretorank.blocks.expert_groups import ExpertGroups
 from paretorank.blocks.gate_softmax import GateSoftmax
 from paretorank.blocks.gates import GateBank, mix_experts
 from paretorank.blocks.grouped_rows import GroupedRows, Rows
+from paretorank.blocks.sight import spread_logits, weights_in_sight
 
 
 class ExtractionLevel(nn.Module):
@@ -74,14 +74,13 @@ class ExtractionLevel(nn.Module):
     def task_weights(self, x: Rows | Float[Tensor, "S B D"]) -> Float[Tensor, "B T V"]:
         """Return the weights of each task's own experts, then of the shared ones."""
         weights: Tensor = self.softmax.plain(self._logits(x))[:, : self.n_tasks]
-        return weights.gather(2, self.seen_by_task.expand(len(weights), -1, -1))
+        return weights_in_sight(weights, self.seen_by_task)
 
     def _logits(self, x: Rows | Float[Tensor, "S B D"]) -> Float[Tensor, "B G E"]:
         """Return the logits of all gates; minus infinity for experts out of sight."""
         own, rest = _split_streams(x, self.n_tasks)
         by_task: Tensor = self.task_gates(own)
-        everywhere = by_task.new_full((*by_task.shape[:2], self.experts.n_experts), -math.inf)
-        logits = everywhere.scatter(2, self.seen_by_task.expand(len(by_task), -1, -1), by_task)
+        logits = spread_logits(by_task, self.seen_by_task, self.experts.n_experts)
         if self.shared_gate is None:
             return logits
         return torch.cat([logits, self.shared_gate(rest)], dim=1)

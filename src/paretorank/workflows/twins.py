@@ -1,6 +1,6 @@
 """Single-task twins: the same data, inputs and settings, with one task alone."""
 
-from paretorank.architectures import SharedBottomConfig
+from paretorank.architectures import CrossStitchConfig, HoMEConfig, SharedBottomConfig
 from paretorank.balancing import EqualConfig
 from paretorank.config import RunConfig
 from paretorank.schema import StatisticConfig
@@ -33,8 +33,12 @@ def _bottom(config: RunConfig) -> SharedBottomConfig:
     if isinstance(architecture, SharedBottomConfig):
         return architecture
     return SharedBottomConfig(
-        hidden_dims=architecture.expert_dims,
-        activation=architecture.activation,
+        hidden_dims=(
+            architecture.hidden_dims
+            if isinstance(architecture, CrossStitchConfig)
+            else architecture.expert_dims
+        ),
+        activation="silu" if isinstance(architecture, HoMEConfig) else architecture.activation,
         dropout_rate=architecture.dropout_rate,
     )
 
