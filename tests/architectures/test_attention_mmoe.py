@@ -7,6 +7,7 @@ from typing import Any, Literal
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch import Tensor
 
 from paretorank.architectures import AttentionMMoE, AttentionMMoEConfig
@@ -41,7 +42,7 @@ def pinned_model(scoring: Scoring) -> AttentionMMoE:
 
 
 def random_model(**settings: Any) -> AttentionMMoE:
-    config = AttentionMMoEConfig(n_experts=4, expert_dims=(7, 5), **settings)
+    config = AttentionMMoEConfig(**{"n_experts": 4, "expert_dims": (7, 5), **settings})
     generator = torch.Generator().manual_seed(3)
     model = config.build(in_dim=6, n_tasks=3, generator=generator).double()
     with torch.no_grad():
@@ -138,6 +139,58 @@ def test_experts_that_give_nothing_keep_normalised_keys_finite() -> None:
         model.experts.biases[0].zero_()
     model(rows()).sum().backward()
     assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+def test_heads_are_attention_on_their_shares_of_the_units() -> None:
+    model = random_model(n_heads=2, expert_dims=(7, 6))
+    experts = model.experts(rows())
+    expected = []
+    for units in (slice(0, 3), slice(3, 6)):
+        scores = torch.einsum("tk,bek->bte", model.queries[:, units], experts[:, :, units])
+        attention = (scores / math.sqrt(3)).softmax(dim=2)
+        expected.append(attention @ experts[:, :, units])
+    torch.testing.assert_close(model(rows()), torch.cat(expected, dim=2))
+    assert model.gate_weights(rows()).shape == (5, 3, 4)
+
+
+def test_heads_that_do_not_divide_the_units_are_refused() -> None:
+    for settings in ({"expert_dims": (7, 5)}, {"expert_dims": (6,), "key_dim": 3}):
+        with pytest.raises(ValidationError, match="n_heads must divide"):
+            AttentionMMoEConfig(n_heads=2, **settings)
+
+
+@pytest.mark.parametrize("n_heads", [1, 5])
+def test_a_query_of_context_and_input_starts_as_the_context_alone(n_heads: int) -> None:
+    both, alone = (
+        random_model(query="context_and_input", n_heads=n_heads),
+        random_model(n_heads=n_heads),
+    )
+    torch.testing.assert_close(both(rows()), alone(rows()))
+    both(rows()).square().sum().backward()
+    assert both.input_projection is not None
+    assert both.input_projection.grad is not None
+    assert both.input_projection.grad.abs().max() > 0
+
+
+def test_the_input_moves_the_query_of_each_task_by_its_projection() -> None:
+    model = random_model(query="context_and_input")
+    assert model.input_projection is not None
+    generator = torch.Generator().manual_seed(7)
+    with torch.no_grad():
+        model.input_projection.normal_(generator=generator)
+    queries = model.queries + (rows() @ model.input_projection.T).view(5, 3, 5)
+    scores = torch.einsum("btk,bek->bte", queries, model.experts(rows())) / math.sqrt(5)
+    torch.testing.assert_close(model.gate_weights(rows()), scores.softmax(dim=2))
+
+
+def test_similarity_of_contexts_is_their_cosine() -> None:
+    model = random_model()
+    with torch.no_grad():
+        model.queries.zero_()
+        model.queries[0, 0], model.queries[1, 0], model.queries[1, 1] = 2.0, 3.0, 3.0
+    half = math.sqrt(0.5)
+    expected = double([[1.0, half, 0.0], [half, 1.0, 0.0], [0.0, 0.0, 0.0]])
+    torch.testing.assert_close(model.context_similarity(), expected)
 
 
 def test_contexts_are_a_copy_that_starts_small() -> None:

@@ -55,7 +55,6 @@ def test_totals_are_sums_over_the_rows_of_each_group() -> None:
     values = torch.tensor([[1.0], [10.0], [100.0], [1000.0]])
     some = groups([1, 0, 1, 0])
     assert some.total(values).tolist() == [[1010], [101]]
-    assert some.spread(torch.tensor([[5.0], [7.0]])).tolist() == [[7], [5], [7], [5]]
 
 
 @each_grouping

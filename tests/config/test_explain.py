@@ -37,6 +37,25 @@ def test_a_union_lists_its_kinds() -> None:
     assert all(choice.meaning for choice in found.choices)
 
 
+def test_every_architecture_is_listed_with_what_it_is_and_where_it_comes_from() -> None:
+    (found,) = explain_key("model.architecture")
+    kinds = {choice.name: choice for choice in found.choices}
+    assert {"mmoe", "cgc", "ple", "cross_stitch", "adatt", "dselect_k", "home"} <= set(kinds)
+    assert all(choice.meaning and choice.source for choice in found.choices)
+    assert "RecSys 2020" in kinds["ple"].source
+    result = CliRunner().invoke(app, ["model.architecture"])
+    for kind in kinds:
+        assert kind in result.output
+    assert "source" in result.output
+
+
+def test_kinds_that_cite_nothing_have_no_column_of_sources() -> None:
+    (found,) = explain_key("features.user")
+    assert not any(choice.source for choice in found.choices)
+    result = CliRunner().invoke(app, ["features.user"])
+    assert "source" not in result.output
+
+
 def test_a_section_lists_its_keys() -> None:
     (found,) = explain_key("training.early_stopping")
     assert [entry.name for entry in found.keys] == ["monitor", "patience"]

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from paretorank.architectures import MMoEConfig
+from paretorank.architectures.gates_config import GatesConfig
 from paretorank.balancing import Equal, LossBalancer, Static, Uncertainty
 from paretorank.data.batch import Batch
 from paretorank.data.layout import CategoricalColumn, Layout, NumericColumn, TableSpec
@@ -36,10 +37,9 @@ LAYOUT = Layout(
 N_ROWS = 30
 
 
-def build(tasks: Sequence[str] = NAMES) -> MultiTaskRanker:
-    config = ModelConfig(
-        architecture=MMoEConfig(n_experts=2, expert_dims=(8,)), tower_dims=(4,), wide=True
-    )
+def build(tasks: Sequence[str] = NAMES, architecture: MMoEConfig | None = None) -> MultiTaskRanker:
+    architecture = architecture or MMoEConfig(n_experts=2, expert_dims=(8,))
+    config = ModelConfig(architecture=architecture, tower_dims=(4,), wide=True)
     return build_model(config, LAYOUT, {name: TASKS[name] for name in tasks}, seed=1).double()
 
 
@@ -157,6 +157,23 @@ def test_static_weights_scale_each_loss() -> None:
     (2.0 * click + 0.25 * like).backward()
     assert_same(gradients(model), gradients(other))
     assert result.weights.tolist() == [2.0, 0.0, 0.25]
+
+
+@pytest.mark.parametrize("factor", [0.0, 0.7])
+def test_what_gates_add_to_the_loss_is_descended_as_it_is(factor: float) -> None:
+    gates = GatesConfig(entropy=factor)
+    model = build(architecture=MMoEConfig(n_experts=2, expert_dims=(8,), gates=gates))
+    with torch.no_grad():
+        model.architecture.get_parameter("gates.weight").mul_(100)
+    result = step(model, Static(NAMES, double([3.0, 0.0, 0.5])), rows())
+    got = gradients(model)
+    model.zero_grad()
+    click, _, like = explicit_losses(model, rows())
+    auxiliary = model.architecture.auxiliary_loss()
+    assert (auxiliary is None) == (factor == 0.0)
+    (3.0 * click + 0.5 * like + (0.0 if auxiliary is None else auxiliary)).backward()
+    assert_same(got, gradients(model))
+    assert result.weights.tolist() == [3.0, 0.0, 0.5]
 
 
 @pytest.mark.parametrize("static", [(1.0, 1.0, 1.0), (3.0, 0.5, 2.0)])

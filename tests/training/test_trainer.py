@@ -171,6 +171,18 @@ def test_the_loss_falls_and_the_metrics_rise(splits: Splits, tmp_path: Path) -> 
     assert report.best_score == max(line["score"] for line in valid)
 
 
+def test_every_validation_records_the_health_of_the_gates(splits: Splits, tmp_path: Path) -> None:
+    bench = Bench(splits, tmp_path)
+    bench.fit()
+    gates, valid = bench.log("gates"), bench.log("validate")
+    assert [line["step"] for line in gates] == [line["step"] for line in valid]
+    for task in ("click", "watch"):
+        found = gates[-1]["tasks"][task]
+        assert sum(found["use"].values()) == pytest.approx(1.0)
+        assert 0 < found["entropy"] <= 1
+    assert gates[-1]["warnings"] == []
+
+
 def test_the_same_seed_gives_the_same_weights_and_log_to_the_last_bit(
     splits: Splits, tmp_path: Path
 ) -> None:

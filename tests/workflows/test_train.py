@@ -256,7 +256,7 @@ def test_the_log_of_a_resumed_run_is_that_of_an_undisturbed_one(
         assert events.pop()["event"] == "test"
         logs.append(events)
     assert logs[0] == logs[1]
-    assert [event["step"] for event in logs[0]] == [3, 5, 6, 9, 10, 10]
+    assert [event["step"] for event in logs[0]] == [3, 5, 5, 6, 9, 10, 10, 10]
 
 
 def test_a_new_start_in_an_old_folder_forgets_the_old_run(

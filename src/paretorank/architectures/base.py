@@ -2,11 +2,14 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import ClassVar
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from paretorank.blocks import NO_EXTRAS, Extras, Rows
+from paretorank.architectures.gate_health import Remedies
+from paretorank.blocks import NO_EXTRAS, Extras, Penalized, Rows
 from paretorank.foundation.section import Section
 
 
@@ -34,6 +37,12 @@ class Architecture(nn.Module, ABC):
 
     out_dim: int
     """Width of each representation."""
+    gate_remedies: ClassVar[Remedies] = Remedies(
+        dead="set model.architecture.gates.load_balance to 0.01 or, if that is not enough, to 0.1; "
+        "gates.expert_dropout_rate of 0.2 may help too; or have fewer experts",
+        polarised="set model.architecture.gates.entropy to 0.1, or gates.temperature to 2.0",
+    )
+    """What helps against gates in bad health."""
 
     @abstractmethod
     def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
@@ -51,3 +60,12 @@ class Architecture(nn.Module, ABC):
     @abstractmethod
     def gate_weights(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T E"] | None:
         """Return how much each task uses each expert, without gradient; None without experts."""
+
+    def auxiliary_loss(self) -> Float[Tensor, ""] | None:
+        """Return what gates add to the loss of the last forward pass in training.
+
+        None where the configuration asks for nothing of the kind.
+        """
+        parts = [part.penalty for part in self.modules() if isinstance(part, Penalized)]
+        penalties = [penalty for penalty in parts if penalty is not None]
+        return torch.stack(penalties).sum() if penalties else None

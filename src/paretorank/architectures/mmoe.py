@@ -16,6 +16,7 @@ from typing_extensions import override
 
 from paretorank.architectures.base import Architecture
 from paretorank.architectures.experts_config import ExpertsConfig
+from paretorank.architectures.gates_config import GatesConfig
 from paretorank.blocks import NO_EXTRAS, Extras, GateBank, Rows, mix_experts
 
 
@@ -23,6 +24,8 @@ class MMoEConfig(ExpertsConfig):
     """Hyper-parameters of MMoE."""
 
     kind: Literal["mmoe"] = "mmoe"
+    gates: GatesConfig = GatesConfig()
+    """How gates weigh experts, and what keeps them from collapsing."""
 
     def build(self, *, in_dim: int, n_tasks: int, generator: torch.Generator) -> "MMoE":
         """Return the network with initial values drawn from `generator`."""
@@ -38,11 +41,12 @@ class MMoE(Architecture):
         super().__init__()
         self.experts = config.build_experts(in_dim=in_dim, generator=generator)
         self.gates = GateBank(in_dim, config.n_experts, n_gates=n_tasks, generator=generator)
+        self.softmax = config.gates.build_softmax()
         self.out_dim = self.experts.out_dim
 
     @override
     def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
-        return mix_experts(self.gates(x).softmax(dim=2), self.experts(x))
+        return mix_experts(self.softmax(self.gates(x)), self.experts(x))
 
     @override
     def shared_parameters(self) -> list[nn.Parameter]:
@@ -51,5 +55,4 @@ class MMoE(Architecture):
     @override
     @torch.no_grad()
     def gate_weights(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T E"]:
-        weights: Tensor = self.gates(x).softmax(dim=2)
-        return weights
+        return self.softmax.plain(self.gates(x))

@@ -15,6 +15,7 @@ from typing_extensions import override
 
 from paretorank.architectures.base import Architecture
 from paretorank.architectures.experts_config import ExpertsConfig
+from paretorank.architectures.gates_config import GatesConfig
 from paretorank.blocks import NO_EXTRAS, Extras, GateBank, Rows, mix_experts
 
 
@@ -22,6 +23,8 @@ class OMoEConfig(ExpertsConfig):
     """Hyper-parameters of OMoE."""
 
     kind: Literal["omoe"] = "omoe"
+    gates: GatesConfig = GatesConfig()
+    """How gates weigh experts, and what keeps them from collapsing."""
 
     def build(self, *, in_dim: int, n_tasks: int, generator: torch.Generator) -> "OMoE":
         """Return the network with initial values drawn from `generator`."""
@@ -38,11 +41,12 @@ class OMoE(Architecture):
         self.experts = config.build_experts(in_dim=in_dim, generator=generator)
         self.gate = GateBank(in_dim, config.n_experts, n_gates=1, generator=generator)
         self.n_tasks = n_tasks
+        self.softmax = config.gates.build_softmax()
         self.out_dim = self.experts.out_dim
 
     @override
     def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
-        mixed = mix_experts(self.gate(x).softmax(dim=2), self.experts(x))
+        mixed = mix_experts(self.softmax(self.gate(x)), self.experts(x))
         return mixed.expand(-1, self.n_tasks, -1)
 
     @override
@@ -52,5 +56,4 @@ class OMoE(Architecture):
     @override
     @torch.no_grad()
     def gate_weights(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T E"]:
-        weights: Tensor = self.gate(x).softmax(dim=2)
-        return weights.expand(-1, self.n_tasks, -1)
+        return self.softmax.plain(self.gate(x)).expand(-1, self.n_tasks, -1)

@@ -13,7 +13,7 @@ number per row (Adagrad) scales all T + 1 parts of a row by it, Adam scales each
 Shapes: B rows, T tasks, D input width, E experts, H expert width, N experts of single tasks.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from jaxtyping import Bool, Float
@@ -23,6 +23,7 @@ from typing_extensions import override
 
 from paretorank.architectures.base import Architecture, Needs
 from paretorank.architectures.experts_config import ExpertsConfig
+from paretorank.architectures.gate_health import Remedies
 from paretorank.blocks import NO_EXTRAS, Extras, GateBank, Rows, mix_experts, whole_rows
 
 
@@ -50,6 +51,10 @@ class STEMConfig(ExpertsConfig):
 
 class STEM(Architecture):
     """Every task mixes all experts and teaches its own and the shared ones."""
+
+    gate_remedies: ClassVar[Remedies] = Remedies(
+        dead="set fewer model.architecture.n_experts or n_task_experts", polarised=None
+    )
 
     def __init__(
         self, config: STEMConfig, *, in_dim: int, n_tasks: int, generator: torch.Generator

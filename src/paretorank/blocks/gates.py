@@ -1,4 +1,4 @@
-"""Many linear gates over the same experts, computed together.
+"""Many linear gates, computed together.
 
 Source: Ma et al., Modeling Task Relationships in Multi-task Learning with Multi-gate
     Mixture-of-Experts, KDD 2018, section 4.2 (linear gates without bias).
@@ -11,8 +11,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from typing_extensions import override
 
-from paretorank.blocks.grouped_rows import Rows, linear
+from paretorank.blocks.grouped_rows import GroupedRows, Rows, linear
 
 _FEW_GATES = 4  # with more, a batched product beats one pass over the experts per gate
 INIT_STD = 0.01  # small, so that every gate starts near the plain mean of the experts
@@ -30,10 +31,17 @@ class GateBank(nn.Module):
         """Row `g * E + e` scores expert `e` for gate `g`."""
         self.n_experts = n_experts
 
-    def forward(self, x: Rows) -> Float[Tensor, "B G E"]:
-        """Return logits; a softmax over the last axis makes them weights."""
-        logits = linear(x, self.weight)
-        return logits.view(len(x), -1, self.n_experts)
+    @override
+    def forward(self, x: Rows | Float[Tensor, "G B D"]) -> Float[Tensor, "B G E"]:
+        """Return logits; a softmax over the last axis makes them weights.
+
+        Args:
+            x: the input of all gates, or one input for each gate.
+        """
+        if isinstance(x, GroupedRows) or x.ndim == 2:  # noqa: PLR2004 - a matrix
+            return linear(x, self.weight).view(len(x), -1, self.n_experts)
+        by_gate = self.weight.view(len(x), self.n_experts, -1)
+        return torch.bmm(x, by_gate.mT).transpose(0, 1)
 
 
 def mix_experts(

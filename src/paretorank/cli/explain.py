@@ -40,8 +40,10 @@ def explain(
             if text:
                 echo(f"{label}: {text}" if label else text)
         if answer.choices:
-            rows = [[choice.name, choice.meaning] for choice in answer.choices]
-            echo_table("", ["kind", "meaning"], rows)
+            rows = [[choice.name, choice.meaning, choice.source] for choice in answer.choices]
+            has_sources = any(choice.source for choice in answer.choices)
+            columns = ["kind", "meaning", "source"][: 3 if has_sources else 2]
+            echo_table("", columns, [row[: len(columns)] for row in rows])
         if answer.keys:
             rows = [[entry.name, entry.type, entry.default, entry.meaning] for entry in answer.keys]
             echo_table("", ["key", "type", "default", "meaning"], rows)

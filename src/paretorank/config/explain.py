@@ -29,6 +29,8 @@ class Entry:
     type: str
     default: str
     meaning: str
+    source: str = ""
+    """Where a kind comes from; empty where nothing is cited."""
 
 
 @dataclass(frozen=True)
@@ -151,7 +153,8 @@ def _explain(key: str, place: _Place) -> Explanation:
         meaning=meaning,
         source=_source(single or (place.owner if not sections else None)),
         choices=tuple(
-            Entry(str(_kind(section)), "kind", "", _about(section, kinds)) for section in kinds
+            Entry(str(_kind(section)), "kind", "", _about(section, kinds), _source(section))
+            for section in kinds
         )
         if len(kinds) > 1
         else (),

@@ -82,7 +82,10 @@ class MultiTaskRanker(nn.Module):
         rows = self.relation.row_losses(own, seen)
         present = (rows.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
         losses = reduce_losses(rows.losses, rows.observed, batch.weight)
-        return TrainingLosses(done.outputs, losses, present, rows.auxiliary)
+        terms = [rows.auxiliary, self.architecture.auxiliary_loss()]
+        auxiliary = [term for term in terms if term is not None]
+        total = torch.stack(auxiliary).sum() if auxiliary else None
+        return TrainingLosses(done.outputs, losses, present, total)
 
     def task_losses(self, batch: Batch) -> Float[Tensor, " T"]:
         """Return the mean loss of each task over the rows that count; NaN without any."""

@@ -3,6 +3,7 @@
 The balancer sees a copy of the losses; the derivative of its total by them are the effective task
 weights, and one backward pass through the model descends their weighted sum. That is the gradient
 of the total itself, by the chain rule, and the weights can be logged for every balancer alike.
+What gates add to the loss is added as it is: it is no task, and balancers do not see it.
 """
 
 from dataclasses import dataclass

@@ -25,6 +25,7 @@ from paretorank.training.checkpoint import (
     prefixed,
     save_checkpoint,
 )
+from paretorank.training.gate_watch import watched_gates
 from paretorank.training.logbook import Logbook
 from paretorank.training.optimizers import build_optimizers
 from paretorank.training.schedules import rate_at
@@ -185,7 +186,11 @@ class Trainer:
                 facts = meter.progress(time.monotonic())
                 self.listener(Progress("train", done, total, "steps", facts))
             if position.step in checks:
-                self._validate(validate(), done)
+                with watched_gates(self.model.architecture, self.model.task_names) as watch:
+                    result = validate()
+                self._validate(result, done)
+                if (gates := watch.facts()) is not None:
+                    self.logbook.record("gates", done, gates)
                 self._save(loader)
                 if position.finished:
                     return

@@ -1,6 +1,11 @@
 """Single-task twins: the same data, inputs and settings, with one task alone."""
 
-from paretorank.architectures import PEPNetConfig, SharedBottomConfig
+from paretorank.architectures import (
+    CrossStitchConfig,
+    HoMEConfig,
+    PEPNetConfig,
+    SharedBottomConfig,
+)
 from paretorank.balancing import EqualConfig
 from paretorank.config import RunConfig
 from paretorank.schema import StatisticConfig
@@ -32,13 +37,13 @@ def _bottom(config: RunConfig) -> SharedBottomConfig:
     architecture = config.model.architecture
     if isinstance(architecture, SharedBottomConfig):
         return architecture
-    if isinstance(architecture, PEPNetConfig):
+    if isinstance(architecture, PEPNetConfig | CrossStitchConfig):
         hidden_dims = architecture.hidden_dims
     else:
         hidden_dims = architecture.expert_dims
     return SharedBottomConfig(
         hidden_dims=hidden_dims,
-        activation=architecture.activation,
+        activation="silu" if isinstance(architecture, HoMEConfig) else architecture.activation,
         dropout_rate=architecture.dropout_rate,
     )
 
