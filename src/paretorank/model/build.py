@@ -69,14 +69,14 @@ def build_model(
 
 def start_at_base_rates(model: MultiTaskRanker, labels: Float[Tensor, "N T"]) -> None:
     """Let every task begin at the best constant prediction; NaN labels were not observed."""
-    model.output.set_bias(model.heads.init_bias(labels))
+    model.output.set_bias(model.heads.init_bias(model.relation.starting_labels(labels)))
 
 
 def dependencies(tasks: Mapping[str, TaskConfig]) -> Dependencies:
     """Return the task graph as relations see it."""
     graph = TaskGraph.from_tasks(tasks)
     return Dependencies(
-        tuple(() if parent is None else (parent,) for parent in graph.parents),
+        graph.parents,
         tuple(isinstance(task, BinaryTask) for task in tasks.values()),
         tuple(task.observed_when is not None for task in tasks.values()),
     )

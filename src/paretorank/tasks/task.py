@@ -16,7 +16,7 @@ from paretorank.losses import (
     SquaredError,
     WeightedLogistic,
 )
-from paretorank.schema.labels import LabelKind, LabelSpec
+from paretorank.schema.labels import LabelKind, LabelSpec, ParentNames, parent_names
 
 
 class Task(Section, ABC):
@@ -24,8 +24,9 @@ class Task(Section, ABC):
 
     label: str
     """Column of the log that holds what was observed."""
-    parent: str | None = None
-    """Task without which this one cannot happen, such as click for like."""
+    parent: ParentNames = None
+    """Task without which this one cannot happen, such as click for like; or a list of tasks, all
+    of which must happen."""
     observed_when: str | None = None
     """A task (its label must be 1) or a condition over columns; on other rows the label means
     nothing and is used nowhere."""
@@ -44,6 +45,11 @@ class Task(Section, ABC):
     @abstractmethod
     def build_loss(self, *, n_tasks: int) -> Loss:
         """Return one loss for `n_tasks` tasks that are configured alike."""
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """All tasks without which this one cannot happen."""
+        return parent_names(self.parent)
 
     def label_spec(self, name: str) -> LabelSpec:
         """Return what the data preparation has to know about the task called `name`."""
