@@ -1,8 +1,17 @@
 """The whole network, and how it is built."""
 
 from paretorank.model.build import build_model, start_at_base_rates
+from paretorank.model.position_bias import PositionBias, refuse_unknown_position
 from paretorank.model.ranker import MultiTaskRanker
 from paretorank.model.scoring import score_batches
 from paretorank.model.settings import ModelConfig
 
-__all__ = ["ModelConfig", "MultiTaskRanker", "build_model", "score_batches", "start_at_base_rates"]
+__all__ = [
+    "ModelConfig",
+    "MultiTaskRanker",
+    "PositionBias",
+    "build_model",
+    "refuse_unknown_position",
+    "score_batches",
+    "start_at_base_rates",
+]

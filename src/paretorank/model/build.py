@@ -11,6 +11,7 @@ from paretorank.data.layout import Layout
 from paretorank.embedding import FeatureBank, Wide
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.seeds import derive_seed
+from paretorank.model.position_bias import PositionBias
 from paretorank.model.ranker import MultiTaskRanker
 from paretorank.model.settings import ModelConfig
 from paretorank.relations import Dependencies
@@ -23,8 +24,12 @@ def build_model(
     """Build a model whose parameters depend on the seed only.
 
     Raises:
-        ConfigError: there is no feature.
+        ConfigError: there is no feature, or `position` is none.
     """
+    position = None
+    if config.position is not None:
+        position = PositionBias(layout, config.position, n_tasks=len(tasks))
+        layout = position.layout
     if not (layout.categorical or layout.ragged or layout.numeric):
         raise ConfigError(
             "The configuration declares no feature.",
@@ -64,6 +69,7 @@ def build_model(
         output=output,
         heads=heads,
         wide=wide,
+        position=position,
     )
 
 

@@ -16,6 +16,7 @@ from paretorank.blocks.dropout import reseed_dropout
 from paretorank.data.batch import Batch
 from paretorank.embedding import FeatureBank, Wide
 from paretorank.losses import fill_unobserved, reduce_losses
+from paretorank.model.position_bias import PositionBias
 from paretorank.relations import Relation, Seen
 from paretorank.tasks import Heads
 
@@ -53,6 +54,7 @@ class MultiTaskRanker(nn.Module):
         output: OutputBank,
         heads: Heads,
         wide: Wide | None,
+        position: PositionBias | None = None,
     ) -> None:
         super().__init__()
         self.task_names = task_names
@@ -63,6 +65,7 @@ class MultiTaskRanker(nn.Module):
         self.output = output
         self.heads = heads
         self.wide = wide
+        self.position = position
 
     def forward(self, batch: Batch) -> Float[Tensor, "B O"]:
         """Return the outputs of all tasks: one logit each, or as many as their losses need."""
@@ -71,14 +74,17 @@ class MultiTaskRanker(nn.Module):
     def training_losses(self, batch: Batch) -> TrainingLosses:
         """Return the loss of each task over the rows that count for it."""
         done = self._run(batch)
+        outputs, logits = done.outputs, self.output.logits(done.outputs)
+        if self.position is not None:
+            logits = logits + self.position(batch)
+            outputs = self.output.with_logits(outputs, logits)
         filled = fill_unobserved(batch.labels, batch.observed)
-        own = self.heads.losses(done.outputs, filled)
-        logits = self.output.logits(done.outputs)
+        own = self.heads.losses(outputs, filled)
         seen = Seen(logits, batch.labels, batch.observed, batch.weight, done.imputed)
         rows = self.relation.row_losses(own, seen)
         present = (rows.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
         losses = reduce_losses(rows.losses, rows.observed, batch.weight)
-        return TrainingLosses(done.outputs, losses, present, rows.auxiliary)
+        return TrainingLosses(outputs, losses, present, rows.auxiliary)
 
     def task_losses(self, batch: Batch) -> Float[Tensor, " T"]:
         """Return the mean loss of each task over the rows that count; NaN without any."""
@@ -91,6 +97,7 @@ class MultiTaskRanker(nn.Module):
         return self.relation.scores(self.output.logits(outputs), self.heads.scores(outputs))
 
     def _run(self, batch: Batch) -> _Forward:
+        batch = batch if self.position is None else self.position.hide(batch)
         related = self.relation(self.towers(self.architecture(self.bank(batch))))
         outputs: Tensor = self.output(related.hidden)
         logits = self.output.logits(outputs)

@@ -1,8 +1,9 @@
 """Adaptive information transfer: a task reads what its parents' towers know, as much as it helps.
 
-Source: Xi et al., "Modeling the Sequential Dependence among Audience Multi-step Conversions with
-Multi-task Learning in Targeted Display Advertising", KDD 2021, eq. 3 to 8 and 13; here along any
-graph: a task weighs its own information and that of each of its parents.
+Source: Xi et al., Modeling the Sequential Dependence among Audience Multi-step Conversions with
+    Multi-task Learning in Targeted Display Advertising, KDD 2021.
+We deviate: any graph takes the place of a chain, so that a task weighs its own information and that
+of each of its parents.
 
 With q the own hidden layer of a task and u = relu(W z + b) what a parent with hidden layer z hands
 over, z = sum over v in {q, u, ...} of a_v h3(v), where a = softmax of <h1(v), h2(v)> / sqrt(H):

@@ -1,7 +1,6 @@
 """Bayesian task dependency: a task's hidden layer is made of its own and those of its parents.
 
-Source: Wang et al., "Deep Bayesian Multi-Target Learning for Recommender Systems", arXiv:1902.09154
-(2019), section 3; here along any graph of tasks, of any kind.
+Source: Wang et al., Deep Bayesian Multi-Target Learning for Recommender Systems, arXiv 1902.09154.
 
 With r the hidden layer of a task's tower, rho = MLP([r; rho of each parent]), and rho = r without
 parents. The last layer of the relation's MLP is as wide as a tower's, so that all tasks fit beside

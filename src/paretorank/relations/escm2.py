@@ -1,7 +1,9 @@
 """ESCM2: a task after others learns on its own rows, weighted as if all impressions had a label.
 
-Source: Wang et al., "ESCM2: Entire Space Counterfactual Multi-Task Model for Post-Click Conversion
-Rate Estimation", SIGIR 2022, eq. 6 (IPW), 8 and 9 (DR), 12; here for any graph of binary tasks.
+Source: Wang et al., ESCM2: Entire Space Counterfactual Multi-Task Model for Post-Click Conversion
+    Rate Estimation, SIGIR 2022, both estimators (IPW and DR).
+We deviate: any graph of binary tasks takes the place of click and conversion; guesses and losses
+are learned apart, see below.
 
 For a task with binary ancestors let o say whether all of them happened, e be its own loss on rows
 with o = 1, and p the chance of all ancestors as the model sees it, held fixed and not below `clip`:

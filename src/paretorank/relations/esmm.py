@@ -1,7 +1,8 @@
 """Entire-space learning: a task after others learns the joint event on all impressions.
 
-Source: Ma et al., "Entire Space Multi-Task Model: An Effective Approach for Estimating Post-Click
-Conversion Rate", SIGIR 2018, eq. 2 and 3; here for any graph of binary tasks, not a pair only.
+Source: Ma et al., Entire Space Multi-Task Model: An Effective Approach for Estimating Post-Click
+    Conversion Rate, SIGIR 2018, section 2.3.
+We deviate: any graph of binary tasks takes the place of the pair click and conversion.
 
 The logit of a task with parents is that of its chance *given* all its ancestors. It has no loss of
 its own; the cross-entropy of the event that the task and all its ancestors happen is descended

@@ -1,8 +1,7 @@
 """Parent logit: a task's logit gains a learned multiple of each parent's logit.
 
-Source: none; the plainest dependency in a graph, a chain of logits as in Read et al., "Classifier
-Chains for Multi-label Classification", ECML PKDD 2009, section 3, with scores handed on in place of
-labels.
+Source: the idea of Read et al., Classifier Chains for Multi-label Classification, ECML PKDD 2009.
+We deviate: logits are handed on in place of labels, along any graph, and learned together.
 
 logit_t = own_t + sum over parents p of w_tp logit_p, along the topological order; every w begins at
 0, where the relation changes nothing.
