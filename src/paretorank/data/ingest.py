@@ -22,6 +22,7 @@ from paretorank.data.labels import (
     refuse_violations,
     violation_expressions,
 )
+from paretorank.data.maturity import with_age
 from paretorank.data.replacement import replacing
 from paretorank.data.shard_format import (
     ENCODER_FOLDER,
@@ -158,6 +159,7 @@ def prepare_frame(request: IngestRequest, *, with_split: bool = True) -> pl.Lazy
     require_columns(frame, _needed(request))
     check_labels(request.labels, frame)
     refuse_unsuited(request.features, frame)
+    frame = with_age(frame, request.data, request.labels)
     labels = [
         expression.alias(LABEL_PREFIX + label.name)
         for label, expression in zip(request.labels, label_expressions(request.labels), strict=True)

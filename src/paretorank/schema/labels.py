@@ -28,6 +28,10 @@ class LabelSpec(Section):
     """Labels are multiplied by this: 0.001 turns milliseconds into seconds."""
     clip: PositiveFloat | None = None
     """Labels above this (after scaling) are set to it."""
+    matures_after: PositiveFloat | None = None
+    """Seconds after which a label of 0 is final; it is not observed before."""
+    count_early: bool = True
+    """Whether other labels are observed before that."""
 
     @property
     def parents(self) -> tuple[str, ...]:

@@ -36,6 +36,12 @@ class Task(Section, ABC):
     """Labels are multiplied by this: 0.001 turns milliseconds into seconds."""
     clip: PositiveFloat | None = None
     """Labels above this (after scaling) are set to it."""
+    matures_after: PositiveFloat | None = None
+    """Seconds that the event may take: on rows younger than that when the log ends (`data.as_of`),
+    a label of 0 may still change and is not observed."""
+    count_early: bool = True
+    """With `matures_after`: whether other labels than 0 are observed on such rows. The youngest
+    rows then hold nothing else, and rates come out too high by about their share; false waits."""
 
     @property
     @abstractmethod
@@ -61,6 +67,8 @@ class Task(Section, ABC):
             observed_when=self.observed_when,
             scale=self.scale,
             clip=self.clip,
+            matures_after=self.matures_after,
+            count_early=self.count_early,
         )
 
     def loss_key(self) -> tuple[str | float, ...]:
