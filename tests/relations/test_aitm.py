@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from paretorank.relations import AITM, AITMConfig, Dependencies, Seen
-from paretorank.relations.aitm import excess_over_parents, weigh_by_own_scores
+from paretorank.relations.aitm import weigh_by_own_scores
 
 VALUES = json.loads((Path(__file__).parents[1] / "values" / "relations.json").read_text())
 # 0 <- 1, 0 <- 2, (1, 2) <- 3; 4 stands alone
@@ -52,7 +52,7 @@ def test_the_calibrator_is_that_of_the_reference() -> None:
     chain = Dependencies(((), (0,), (1,)), (True,) * 3, (False,) * 3)
     relation = build(chain, weight=1.0)
     logits = scores.logit().requires_grad_()
-    seen = Seen(logits, scores, torch.zeros(3, 3).bool(), torch.ones(3).double())
+    seen = Seen(logits, scores, torch.ones(3, 3).bool(), torch.ones(3).double())
     auxiliary = relation.row_losses(scores, seen).auxiliary
     assert auxiliary is not None
     assert auxiliary.item() == pytest.approx(case["value"])
@@ -87,8 +87,17 @@ def test_scores_that_answer_different_questions_are_not_calibrated(
     assert relation.row_losses(logits, seen).auxiliary is None
 
 
-def test_excess_is_never_negative() -> None:
-    assert excess_over_parents(double([[0.1, 0.2]]), double([[0.5, 0.1]])).tolist() == [0.1]
+def test_only_rows_with_both_labels_are_calibrated() -> None:
+    pair = Dependencies(((), (0,)), (True, True), (False, False))
+    logits = double([[0.2, 0.7], [0.5, 0.6], [0.1, 0.9]]).logit().requires_grad_()
+    observed = torch.tensor([[True, False], [True, True], [False, True]])
+    seen = Seen(logits, logits.detach(), observed, torch.ones(3).double())
+    auxiliary = build(pair).row_losses(logits, seen).auxiliary
+    assert auxiliary is not None
+    assert auxiliary.item() == pytest.approx(0.6 * 0.1)
+    auxiliary.backward()
+    assert logits.grad is not None
+    assert logits.grad.abs().sum(dim=1).bool().tolist() == [False, True, False]
 
 
 def numpy_forward(relation: AITM, z: np.ndarray) -> np.ndarray:

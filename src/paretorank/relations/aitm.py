@@ -10,8 +10,9 @@ over, z = sum over v in {q, u, ...} of a_v h3(v), where a = softmax of <h1(v), h
 every piece of information scores itself. A task without parents keeps z = q.
 
 A score should not exceed a parent's where both mean chances on any impression: the calibrator adds
-`calibrator_weight` times the mean over rows of the sum over such pairs of max(child - parent, 0).
-Pairs whose child is conditional (`observed_when`) have none, their scores answer other questions.
+`calibrator_weight` times the sum over such pairs of the mean of max(child - parent, 0) over the
+rows where both are observed. Pairs with a conditional task (`observed_when`) have none: their
+scores answer other questions.
 
 Shapes: B rows, T tasks, H width of a hidden layer, G tasks computed together, U parents of each.
 """
@@ -25,6 +26,7 @@ from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from paretorank.blocks import uniform_parameter
+from paretorank.losses import reduce_losses
 from paretorank.relations.base import (
     Dependencies,
     Related,
@@ -88,17 +90,10 @@ class AITM(Relation):
         if not self._children or not self.config.calibrator_weight:
             return RowLosses(losses, seen.observed)
         scores = seen.logits.sigmoid()
-        excess = excess_over_parents(scores[:, self._children], scores[:, self._parents])
-        mass = seen.weight.sum()
-        mean = (excess * seen.weight).sum() / torch.where(mass > 0, mass, 1.0)
-        return RowLosses(losses, seen.observed, self.config.calibrator_weight * mean)
-
-
-def excess_over_parents(
-    child: Float[Tensor, "B pairs"], parent: Float[Tensor, "B pairs"]
-) -> Float[Tensor, " B"]:
-    """Return by how much the children's scores exceed those of their parents, in sum."""
-    return F.relu(child - parent).sum(dim=1)
+        excess = F.relu(scores[:, self._children] - scores[:, self._parents])
+        both = seen.observed[:, self._children] & seen.observed[:, self._parents]
+        means = reduce_losses(excess, both, seen.weight).nan_to_num(nan=0.0)
+        return RowLosses(losses, seen.observed, self.config.calibrator_weight * means.sum())
 
 
 def weigh_by_own_scores(
