@@ -17,6 +17,7 @@ from paretorank.blocks import Extras
 from paretorank.embedding import InputField, Interaction, InteractionConfig
 from paretorank.foundation.section import Section
 from paretorank.losses import Loss
+from paretorank.relations import Dependencies, Relation, RelationConfig, Seen
 from paretorank.schema import FeatureConfig
 from paretorank.tasks import TaskConfig
 
@@ -34,8 +35,9 @@ def members(union: Any) -> list[type[BaseModel]]:
 
 ARCHITECTURES, BALANCERS = members(ArchitectureConfig), members(BalancerConfig)
 TASKS, FEATURES = members(TaskConfig), members(FeatureConfig)
-INTERACTIONS = members(InteractionConfig)
-EVERYTHING = [*ARCHITECTURES, *BALANCERS, *TASKS, *FEATURES, *INTERACTIONS]
+INTERACTIONS, RELATIONS = members(InteractionConfig), members(RelationConfig)
+EVERYTHING = [*ARCHITECTURES, *BALANCERS, *TASKS, *FEATURES, *INTERACTIONS, *RELATIONS]
+GROUPS = [ARCHITECTURES, BALANCERS, TASKS, FEATURES, INTERACTIONS, RELATIONS]
 
 
 def kind_of(member: type[BaseModel]) -> str:
@@ -53,10 +55,11 @@ each = pytest.mark.parametrize("member", EVERYTHING, ids=lambda m: m.__name__)
 each_architecture = pytest.mark.parametrize("member", ARCHITECTURES, ids=kind_of)
 each_balancer = pytest.mark.parametrize("member", BALANCERS, ids=kind_of)
 each_interaction = pytest.mark.parametrize("member", INTERACTIONS, ids=kind_of)
+each_relation = pytest.mark.parametrize("member", RELATIONS, ids=kind_of)
 each_task = pytest.mark.parametrize("member", TASKS, ids=kind_of)
 
 
-@pytest.mark.parametrize("group", [ARCHITECTURES, BALANCERS, TASKS, FEATURES, INTERACTIONS])
+@pytest.mark.parametrize("group", GROUPS)
 def test_no_two_members_have_one_kind(group: list[type[BaseModel]]) -> None:
     kinds = [kind_of(member) for member in group]
     assert len(kinds) == len(set(kinds))
@@ -85,6 +88,7 @@ def test_every_key_of_a_member_is_described(member: type[BaseModel]) -> None:
         (TaskConfig, TASKS),
         (FeatureConfig, FEATURES),
         (InteractionConfig, INTERACTIONS),
+        (RelationConfig, RELATIONS),
     ],
 )
 def test_every_member_is_found_by_its_kind(union: Any, group: list[type[BaseModel]]) -> None:
@@ -95,13 +99,14 @@ def test_every_member_is_found_by_its_kind(union: Any, group: list[type[BaseMode
 
 
 def algorithm_files() -> list[Path]:
-    """Return the files that define an architecture, a balancer or a loss."""
+    """Return the files that define an architecture, a balancer, a loss or a relation."""
     found = []
     for package, base in (
         ("architectures", Architecture),
         ("balancing", LossBalancer),
         ("losses", Loss),
         ("embedding", Interaction),
+        ("relations", Relation),
     ):
         for path in sorted((SOURCE / package).glob("*.py")):
             if path.stem in {"__init__", "base", "interaction"}:
@@ -118,7 +123,7 @@ def test_every_algorithm_names_its_source(path: Path) -> None:
     module = import_module(f"paretorank.{path.parent.name}.{path.stem}")
     docstring = str(module.__doc__)
     assert re.search(r"^Source: ", docstring, re.MULTILINE), "no line `Source: ...`"
-    if path.parent.name == "architectures":
+    if path.parent.name in {"architectures", "relations"}:
         assert re.search(r"^Shapes: ", docstring, re.MULTILINE), "no line `Shapes: ...`"
 
 
@@ -222,3 +227,22 @@ def test_every_task_builds_a_loss_that_can_be_descended(member: type[BaseModel])
     assert logit.grad.isfinite().all()
     assert loss.score(logit).isfinite().all()
     assert task.label_spec("t").column == "y"
+
+
+@each_relation
+def test_every_relation_can_be_built_from_its_kind_alone_and_run(member: type[BaseModel]) -> None:
+    adapter: TypeAdapter[Any] = TypeAdapter(RelationConfig)
+    config = adapter.validate_python({"kind": kind_of(member)})
+    graph = Dependencies(((), (0,), (0, 1)), (True,) * N_TASKS, (False, True, False))
+    relation = config.build(graph, in_dim=IN_DIM, generator=torch.Generator().manual_seed(0))
+    assert isinstance(relation, Relation)
+    generator = torch.Generator().manual_seed(1)
+    related = relation(torch.randn(N_ROWS, N_TASKS, IN_DIM, generator=generator))
+    assert related.hidden.shape == (N_ROWS, N_TASKS, relation.out_dim)
+    logits = relation.relate_logits(torch.randn(N_ROWS, N_TASKS, generator=generator))
+    labels, observed = torch.ones(N_ROWS, N_TASKS), torch.ones(N_ROWS, N_TASKS).bool()
+    seen = Seen(logits, labels, observed, torch.ones(N_ROWS), related.imputed)
+    rows = relation.row_losses(logits.square(), seen)
+    assert rows.losses.isfinite().all()
+    assert rows.observed.all()
+    assert relation.scores(logits, logits.sigmoid()).shape == (N_ROWS, N_TASKS)

@@ -228,6 +228,25 @@ def test_a_parent_that_the_data_contradict_is_named_with_numbers(tmp_path: Path)
     assert found[0].numbers["rows"] == stray
 
 
+def test_positives_without_any_of_several_parents_are_counted(tmp_path: Path) -> None:
+    frame = log(is_play=chance(0.5), is_like=chance(0.1, seed=2))
+    play = LabelSpec(name="play", column="is_play", kind="binary")
+    like = LabelSpec(name="like", column="is_like", kind="binary", parent=("click", "play"))
+    found = of(audited(tmp_path, frame, labels=(CLICK, play, like)), "sample space")
+    for column in ("is_click", "is_play"):
+        stray = frame.filter((pl.col("is_like") == 1) & (pl.col(column) == 0)).height
+        assert stray in [finding.numbers["rows"] for finding in found]
+    assert len(found) == 2
+
+
+def test_zeros_that_may_still_change_are_missing_labels(tmp_path: Path) -> None:
+    frame, ten_hours = log(), 600
+    label = CLICK.model_copy(update={"matures_after": 60.0 * ten_hours})
+    (found,) = of(audited(tmp_path, frame, labels=(label,)), "missing labels")
+    young = frame.tail(ten_hours).filter(pl.col("is_click") == 0).height
+    assert found.numbers["share"] == pytest.approx(young / N, abs=1e-5)
+
+
 def test_a_split_at_random_travels_in_time(tmp_path: Path) -> None:
     split = SplitConfig(by="random")
     assert of(audited(tmp_path, log(), split=split), "time travel")[0].severity == "warning"

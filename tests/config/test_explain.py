@@ -56,6 +56,12 @@ def test_kinds_that_cite_nothing_have_no_column_of_sources() -> None:
     assert "source" not in result.output
 
 
+def test_every_relation_is_listed() -> None:
+    (found,) = explain_key("model.relations")
+    kinds = [choice.name for choice in found.choices]
+    assert kinds == ["none", "esmm", "escm2", "aitm", "dbmtl", "parent_logit"]
+
+
 def test_a_section_lists_its_keys() -> None:
     (found,) = explain_key("training.early_stopping")
     assert [entry.name for entry in found.keys] == ["monitor", "patience"]

@@ -10,6 +10,7 @@ from paretorank.architectures import AttentionMMoEConfig, MMoEConfig, SharedBott
 from paretorank.balancing import StaticConfig, UncertaintyConfig
 from paretorank.config import RunConfig, load_config
 from paretorank.foundation.errors import ConfigError
+from paretorank.relations import ESCM2Config
 from paretorank.schema import CategoricalFeature
 
 MINIMAL = """
@@ -400,3 +401,27 @@ def test_a_model_that_its_features_do_not_allow_is_refused_with_the_file(tmp_pat
     assert str(tmp_path / "ranker.toml") in str(error)
     assert "model.architecture.prior names 'usr_id'" in str(error)
     assert error.hint == "Did you mean 'user_id'?"
+
+
+def test_a_position_must_be_a_feature_with_one_value_per_row(tmp_path: Path) -> None:
+    several = MINIMAL.replace("dim = 8", "multi = true") + '[model]\nposition = "user_id"'
+    assert "model.position" in str(refusal(tmp_path, several))
+    unknown = refusal(tmp_path, MINIMAL + '[model]\nposition = "user_idd"')
+    assert unknown.hint == "Did you mean 'user_id'?"
+
+
+def test_parents_may_be_several(tmp_path: Path) -> None:
+    more = '[tasks.buy]\nkind = "binary"\nlabel = "b"\nparent = ["click", "like"]'
+    config = load(tmp_path, more)
+    assert config.tasks["buy"].parents == ("click", "like")
+    assert config.tasks["like"].parents == ("click",)
+    error = refusal(tmp_path, MINIMAL + more.replace('"like"', '"lik"'))
+    assert error.hint == "Did you mean 'like'?"
+    assert "tasks.buy.parent" in str(refusal(tmp_path, MINIMAL + more.replace('"like"', "3")))
+
+
+def test_relations_are_chosen_by_kind(tmp_path: Path) -> None:
+    more = '[model.relations]\nkind = "escm2"\nestimator = "dr"\nclip = 0.1'
+    assert load(tmp_path, more).model.relations == ESCM2Config(estimator="dr", clip=0.1)
+    error = refusal(tmp_path, MINIMAL + '[model.relations]\nkind = "esm"')
+    assert "model.relations" in str(error)

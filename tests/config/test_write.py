@@ -81,6 +81,15 @@ def test_every_default_is_written_out() -> None:
         assert line in text
 
 
+def test_one_parent_and_several_come_back() -> None:
+    buy = BinaryTask(label="b", parent=("click", "like"))
+    nested = LARGE.model_copy(update={"tasks": {**LARGE.tasks, "buy": buy}}).at(PATH)
+    text = to_toml(nested)
+    assert 'parent = "click"' in text
+    assert 'parent = ["click", "like"]' in text
+    assert read(text) == nested
+
+
 def test_writing_twice_gives_the_same_text() -> None:
     text = to_toml(LARGE)
     assert to_toml(read(text)) == text

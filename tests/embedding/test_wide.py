@@ -37,7 +37,7 @@ BATCH = Batch(
 
 
 def build() -> Wide:
-    return Wide(LAYOUT, n_tasks=N_TASKS, generator=torch.Generator().manual_seed(0))
+    return Wide(LAYOUT, n_tasks=N_TASKS)
 
 
 def test_it_starts_at_zero() -> None:
@@ -72,7 +72,7 @@ def test_numbers_alone_are_enough() -> None:
     numbers = Layout(
         tables=(), categorical=(), ragged=(), numeric=(NumericColumn(name="x"),), labels=()
     )
-    wide = Wide(numbers, n_tasks=2, generator=torch.Generator())
+    wide = Wide(numbers, n_tasks=2)
     rows = Batch(
         codes=torch.zeros(2, 0, dtype=torch.int32),
         numeric=torch.tensor([[1.0], [3.0]]),

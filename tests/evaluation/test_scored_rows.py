@@ -14,7 +14,7 @@ def label(
     name: str,
     *,
     kind: LabelKind = "binary",
-    parent: str | None = None,
+    parent: str | tuple[str, ...] | None = None,
     observed_when: str | None = None,
 ) -> LabelSpec:
     return LabelSpec(name=name, column=name, kind=kind, parent=parent, observed_when=observed_when)
@@ -93,6 +93,36 @@ def test_a_parent_that_is_labelled_everywhere_ends_the_path() -> None:
     like = label("like", parent="click")  # labelled on all impressions: its score is joint already
     assert ("follow", "impressions (like and follow)") in spaces(CLICK, like, follow)
     assert spaces(CLICK, like) == [("click", "impressions"), ("like", "impressions")]
+
+
+def test_a_task_after_two_others_is_judged_on_all_impressions_too() -> None:
+    play = label("play")
+    buy = label("buy", parent=("click", "play"), observed_when="click")
+    rows = scored(
+        CLICK,
+        play,
+        buy,
+        scores=[[0.5, 0.5, 0.5]] * 5,
+        truth=[[1, 1, 1], [1, 1, 0], [1, 0, 1], [NAN, 0, NAN], [1, NAN, 1]],
+    )
+    *_, view = views_of(rows)
+    assert view.space == "impressions (click and play and buy)"
+    assert view.rows().score.tolist() == [0.125] * 4
+    assert view.rows().label.tolist() == [1, 0, 0, 0]  # the last row tells nothing about play
+
+
+def test_a_shared_grandparent_counts_once() -> None:
+    cart = label("cart", parent="click", observed_when="click")
+    buy = label("buy", parent=("like", "cart"), observed_when="like")
+    assert ("buy", "impressions (click and like and cart and buy)") in spaces(
+        CLICK, LIKE, cart, buy
+    )
+
+
+def test_what_a_parents_score_holds_already_is_not_multiplied_again() -> None:
+    like = label("like", parent="click")  # its score is the chance of both
+    buy = label("buy", parent=("click", "like"), observed_when="like")
+    assert ("buy", "impressions (like and buy)") in spaces(CLICK, like, buy)
 
 
 def test_a_condition_is_quoted() -> None:

@@ -7,10 +7,13 @@ import polars as pl
 import pytest
 from safetensors.torch import load_file, save_file
 
+from paretorank.config import RunConfig
 from paretorank.foundation.errors import DataError, RunError
+from paretorank.relations import ESMMConfig
+from paretorank.workflows.ingest import Prepared
 from paretorank.workflows.predict import load_model, predict_frame, write_scores
 from paretorank.workflows.run_folder import RunFolder
-from paretorank.workflows.train import TrainedRun
+from paretorank.workflows.train import TrainedRun, train_run
 
 KEYS = ["user_id", "item_id", "request_id"]
 TASKS = ["click", "long_view", "like", "watch"]
@@ -93,6 +96,21 @@ def test_unseen_values_and_nulls_everywhere_still_give_scores(
 def test_a_missing_input_column_is_named(trained: TrainedRun, log: pl.DataFrame) -> None:
     with pytest.raises(DataError, match=r"features\.duration_s asks for the column 'duration_s'"):
         predict(trained, log.drop("duration_s"))
+
+
+def test_a_position_need_not_be_known_before_rows_are_shown(
+    config: RunConfig, prepared: Prepared, log: pl.DataFrame, tmp_path: Path
+) -> None:
+    changes = {"position": "position", "relations": ESMMConfig()}
+    model = config.model.model_copy(update=changes)
+    placed = config.model_copy(update={"model": model}).at(config.path)
+    run = train_run(placed, RunFolder(tmp_path / "run"), prepared=prepared)
+    scores = predict(run, log.drop("position"))
+    for task in TASKS:
+        np.testing.assert_allclose(scores[task], predict(run, log)[task], rtol=1e-5)
+    bias = run.model.position
+    assert bias is not None
+    assert bias.weight.abs().max() > 0
 
 
 def test_scores_are_written_as_parquet_or_csv(tmp_path: Path) -> None:

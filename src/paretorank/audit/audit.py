@@ -13,6 +13,7 @@ from paretorank.audit.split import check_split
 from paretorank.audit.tables import check_tables
 from paretorank.data.labels import check_labels as refuse_wrong_labels
 from paretorank.data.labels import label_columns
+from paretorank.data.maturity import with_age
 from paretorank.data.source import open_log, open_table, require_columns
 from paretorank.data.splits import ROW_COLUMN, split_expression
 from paretorank.data.suitability import refuse_unsuited, refuse_unsuited_keys
@@ -62,7 +63,7 @@ def open_audited(
     refuse_wrong_labels(labels, joined)
     refuse_unsuited(features, joined)
     refuse_unsuited_keys(data, {}, joined)
-    numbered = joined.with_row_index(ROW_COLUMN)
+    numbered = with_age(joined, data, labels).with_row_index(ROW_COLUMN)
     split = split_expression(data, numbered).alias(SPLIT_COLUMN)
     frame = held_if_small(numbered.with_columns(split))
     sample = sample_rows(frame)

@@ -81,7 +81,8 @@ def _sample_spaces(audited: Audited) -> list[Finding]:
     by_name = {label.name: label for label in audited.labels}
     findings = []
     for label in audited.labels:
-        for key, above in (("parent", label.parent), ("observed_when", label.observed_when)):
+        spaces = [("parent", parent) for parent in label.parents]
+        for key, above in (*spaces, ("observed_when", label.observed_when)):
             if above is None or above not in by_name:
                 continue
             stray, positive = _strays(audited, label, by_name[above])

@@ -17,7 +17,8 @@ from paretorank.config.run import RunConfig
 from paretorank.evaluation import Monitor
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
-from paretorank.model import ModelConfig, refuse_unfit
+from paretorank.model import ModelConfig, refuse_unfit, refuse_unknown_position
+from paretorank.schema import CategoricalFeature, NumericFeature
 from paretorank.tasks import TaskGraph
 
 _VALUE_LENGTH = 60
@@ -51,11 +52,23 @@ def parse_config(
         raise _explain(error.errors(include_url=False), path, merged) from None
     try:
         TaskGraph.from_tasks(config.tasks)
+        _check_position(config)
         Monitor(config.training.early_stopping.monitor, config.label_specs())
         refuse_unfit(config.model, config.features, config.statistics)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}", hint=error.hint) from None
     return config
+
+
+def _check_position(config: RunConfig) -> None:
+    if config.model.position is not None:
+        single = [
+            name
+            for name, feature in config.features.items()
+            if isinstance(feature, NumericFeature)
+            or (isinstance(feature, CategoricalFeature) and not feature.multi)
+        ]
+        refuse_unknown_position(config.model.position, single)
 
 
 def read_toml(path: Path) -> dict[str, Any]:

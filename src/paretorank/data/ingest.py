@@ -20,6 +20,7 @@ from paretorank.data.labels import (
     label_columns,
     label_expressions,
 )
+from paretorank.data.maturity import with_age
 from paretorank.data.replacement import replacing
 from paretorank.data.row_counts import count_rows
 from paretorank.data.shard_format import (
@@ -206,6 +207,7 @@ def prepare_frame(request: IngestRequest, *, with_split: bool = True) -> pl.Lazy
     check_labels(request.labels, frame)
     refuse_unsuited(request.features, frame)
     refuse_unsuited_keys(request.data, request.statistics, frame)
+    frame = with_age(frame, request.data, request.labels)
     labels = [
         expression.alias(LABEL_PREFIX + label.name)
         for label, expression in zip(request.labels, label_expressions(request.labels), strict=True)

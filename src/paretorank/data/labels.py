@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from paretorank.data.condition import columns_of, parse_condition
+from paretorank.data.maturity import is_mature
 from paretorank.foundation.errors import ConfigError, DataError
 from paretorank.schema import LabelSpec
 
@@ -25,7 +26,10 @@ def label_columns(labels: Sequence[LabelSpec]) -> dict[str, str]:
 
 
 def label_expressions(labels: Sequence[LabelSpec]) -> list[pl.Expr]:
-    """Return one Float32 expression per label, named like the task; null where not observed."""
+    """Return one Float32 expression per label, named like the task; null where not observed.
+
+    Rows need their age (see `maturity`) where a label matures.
+    """
     by_name = {label.name: label for label in labels}
     return [_observed(label, by_name).cast(pl.Float32).alias(label.name) for label in labels]
 
@@ -128,7 +132,9 @@ def _observed(label: LabelSpec, by_name: Mapping[str, LabelSpec]) -> pl.Expr:
     value = _number(label) * label.scale
     if label.clip is not None:
         value = value.clip(upper_bound=label.clip)
-    return _where_observed(label, value, by_name)
+    mature = is_mature(label, value)
+    ripe = value if mature is None else pl.when(mature).then(value)
+    return _where_observed(label, ripe, by_name)
 
 
 def _where_observed(label: LabelSpec, value: pl.Expr, by_name: Mapping[str, LabelSpec]) -> pl.Expr:

@@ -20,11 +20,12 @@ from paretorank.embedding.tables import FusedTables
 class Wide(nn.Module):
     """A sum of weights per task, which starts at zero."""
 
-    def __init__(self, layout: Layout, *, n_tasks: int, generator: torch.Generator) -> None:
+    def __init__(self, layout: Layout, *, n_tasks: int) -> None:
         super().__init__()
         self.layout = layout
         tables = list(layout.tables)
-        self.table = FusedTables(tables, n_tasks, generator=generator, init_std=0.0)
+        # A spread of 0: nothing is drawn, every weight starts at zero.
+        self.table = FusedTables(tables, n_tasks, generator=torch.Generator(), init_std=0.0)
         starts = [self.table.starts[column.table] for column in layout.categorical]
         self.register_buffer("starts", torch.tensor(starts, dtype=torch.long), persistent=False)
         self.numbers = NumberInputs(layout.numeric)

@@ -55,24 +55,35 @@ class ScoredRows:
     def path(self, task: str) -> tuple[int, ...]:
         """Return the columns whose scores multiply to the chance of the task on any impression.
 
-        The path goes from the task through its parents and ends at the first task that is itself
-        labelled on every impression. It is empty if a task on the way was not scored.
+        The path goes from the task through all its parents, parents behind children, and ends at
+        tasks that are themselves labelled on every impression: those hold the chance of everything
+        above them already. It is empty if a task on the way was not scored.
 
         Raises:
             ValueError: the tasks are each other's parents.
         """
-        path: list[int] = []
-        name: str | None = task
-        while name is not None:
-            index = self.index(name)
-            if index is None:
-                return ()
-            if index in path:
-                raise ValueError(f"`labels` must not be their own parents, got a circle at {name}.")
-            path.append(index)
-            label = self.labels[index]
-            name = label.parent if label.observed_when is not None else None
-        return tuple(path)
+        found = self._above(task, (), through_all=False)
+        if any(self.index(name) is None for name in found):
+            return ()
+        whole = [name for name in found if self.labels[self._at(name)].observed_when is None]
+        held = {above for name in whole for above in self._above(name, (), through_all=True)[1:]}
+        return tuple(self._at(name) for name in found if name not in held)
+
+    def _above(self, task: str, below: tuple[str, ...], *, through_all: bool) -> list[str]:
+        """Return a task and what is above it, every task behind all of its children."""
+        if task in below:
+            raise ValueError(f"`labels` must not be their own parents, got a circle at {task}.")
+        index = self.index(task)
+        found = [task]
+        if index is None or not (through_all or self.labels[index].observed_when is not None):
+            return found
+        for parent in reversed(self.labels[index].parents):
+            further = self._above(parent, (*below, task), through_all=through_all)
+            found = [name for name in found if name not in further] + further
+        return found
+
+    def _at(self, task: str) -> int:
+        return [label.name for label in self.labels].index(task)
 
 
 def _check_shape(name: str, array: np.ndarray | None, wanted: tuple[int, ...]) -> None:

@@ -78,7 +78,7 @@ def own_space(label: LabelSpec, labels: tuple[LabelSpec, ...]) -> str:
     if label.observed_when is None:
         return ALL_IMPRESSIONS
     is_task = any(other.name == label.observed_when for other in labels)
-    if is_task or label.observed_when == label.parent:
+    if is_task or label.observed_when in label.parents:
         return f"rows where {label.observed_when} = 1"
     return f"rows where {label.observed_when}"
 
@@ -89,8 +89,7 @@ def joint_score(scores: Float[np.ndarray, "N T"], path: tuple[int, ...]) -> Floa
 
 
 def joint_label(truth: Float[np.ndarray, "N T"], path: tuple[int, ...]) -> Float[np.ndarray, " N"]:
-    """Return 0 where a parent did not happen, else the task's own label (NaN if not observed)."""
-    label = truth[:, path[-1]]
-    for step in reversed(path[:-1]):
-        label = np.where(label == 1.0, truth[:, step], label)
-    return label
+    """Return 0 where anything above did not happen, the own label where all of it did, else NaN."""
+    own, above = truth[:, path[0]], truth[:, path[1:]]
+    known = np.where((above == 1.0).all(axis=1), own, np.nan)
+    return np.where((above == 0.0).any(axis=1), 0.0, known)

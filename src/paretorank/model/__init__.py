@@ -1,6 +1,7 @@
 """The whole network, and how it is built."""
 
 from paretorank.model.build import build_model, start_at_base_rates
+from paretorank.model.position_bias import PositionBias, refuse_unknown_position
 from paretorank.model.ranker import MultiTaskRanker
 from paretorank.model.scoring import score_batches
 from paretorank.model.settings import ModelConfig
@@ -9,8 +10,10 @@ from paretorank.model.suitability import refuse_unfit
 __all__ = [
     "ModelConfig",
     "MultiTaskRanker",
+    "PositionBias",
     "build_model",
     "refuse_unfit",
+    "refuse_unknown_position",
     "score_batches",
     "start_at_base_rates",
 ]

@@ -12,6 +12,7 @@ from paretorank.data.layout import Layout
 from paretorank.embedding import FeatureBank, Wide
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.seeds import derive_seed
+from paretorank.model.position_bias import PositionBias
 from paretorank.model.ranker import MultiTaskRanker
 from paretorank.model.settings import ModelConfig
 from paretorank.relations import Dependencies
@@ -26,6 +27,8 @@ def build_model(
     Raises:
         ConfigError: there is no feature, or the model asks for what the features do not allow.
     """
+    position = _position(config, layout, len(tasks))
+    layout = layout if position is None else position.layout
     if not (layout.categorical or layout.ragged or layout.numeric):
         raise ConfigError(
             "The configuration declares no feature.",
@@ -62,9 +65,7 @@ def build_model(
     )
     heads = Heads(tasks)
     output = OutputBank(relation.out_dim, heads.n_outputs, generator=_generator(seed, "outputs"))
-    wide = None
-    if config.wide:
-        wide = Wide(layout, n_tasks=len(tasks), generator=_generator(seed, "wide"))
+    wide = Wide(layout, n_tasks=len(tasks)) if config.wide else None
     return MultiTaskRanker(
         tuple(tasks),
         bank=bank,
@@ -75,22 +76,29 @@ def build_model(
         heads=heads,
         wide=wide,
         interaction=interaction,
+        position=position,
     )
 
 
 def start_at_base_rates(model: MultiTaskRanker, labels: Float[Tensor, "N T"]) -> None:
     """Let every task begin at the best constant prediction; NaN labels were not observed."""
-    model.output.set_bias(model.heads.init_bias(labels))
+    model.output.set_bias(model.heads.init_bias(model.relation.starting_labels(labels)))
 
 
 def dependencies(tasks: Mapping[str, TaskConfig]) -> Dependencies:
     """Return the task graph as relations see it."""
     graph = TaskGraph.from_tasks(tasks)
     return Dependencies(
-        tuple(() if parent is None else (parent,) for parent in graph.parents),
+        graph.parents,
         tuple(isinstance(task, BinaryTask) for task in tasks.values()),
         tuple(task.observed_when is not None for task in tasks.values()),
     )
+
+
+def _position(config: ModelConfig, layout: Layout, n_tasks: int) -> PositionBias | None:
+    if config.position is None:
+        return None
+    return PositionBias(layout, config.position, n_tasks=n_tasks)
 
 
 def _build_architecture(

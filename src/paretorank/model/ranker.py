@@ -18,6 +18,7 @@ from paretorank.blocks.dropout import reseed_dropout
 from paretorank.data.batch import Batch
 from paretorank.embedding import FeatureBank, Interaction, Wide
 from paretorank.losses import fill_unobserved, reduce_losses
+from paretorank.model.position_bias import PositionBias
 from paretorank.relations import Relation, Seen
 from paretorank.tasks import Heads
 
@@ -56,6 +57,7 @@ class MultiTaskRanker(nn.Module):
         heads: Heads,
         wide: Wide | None,
         interaction: Interaction | None = None,
+        position: PositionBias | None = None,
     ) -> None:
         super().__init__()
         self.task_names = task_names
@@ -67,6 +69,7 @@ class MultiTaskRanker(nn.Module):
         self.heads = heads
         self.wide = wide
         self.interaction = interaction
+        self.position = position
 
     def forward(self, batch: Batch) -> Float[Tensor, "B O"]:
         """Return the outputs of all tasks: one logit each, or as many as their losses need."""
@@ -75,9 +78,12 @@ class MultiTaskRanker(nn.Module):
     def training_losses(self, batch: Batch) -> TrainingLosses:
         """Return the loss of each task over the rows that count for it."""
         done = self._run(batch)
+        outputs, logits = done.outputs, self.output.logits(done.outputs)
+        if self.position is not None:
+            logits = logits + self.position(batch)
+            outputs = self.output.with_logits(outputs, logits)
         filled = fill_unobserved(batch.labels, batch.observed)
-        own = self.heads.losses(done.outputs, filled)
-        logits = self.output.logits(done.outputs)
+        own = self.heads.losses(outputs, filled)
         seen = Seen(logits, batch.labels, batch.observed, batch.weight, done.imputed)
         rows = self.relation.row_losses(own, seen)
         present = (rows.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
@@ -85,7 +91,7 @@ class MultiTaskRanker(nn.Module):
         terms = [rows.auxiliary, self.architecture.auxiliary_loss()]
         auxiliary = [term for term in terms if term is not None]
         total = torch.stack(auxiliary).sum() if auxiliary else None
-        return TrainingLosses(done.outputs, losses, present, total)
+        return TrainingLosses(outputs, losses, present, total)
 
     def task_losses(self, batch: Batch) -> Float[Tensor, " T"]:
         """Return the mean loss of each task over the rows that count; NaN without any."""
@@ -98,6 +104,7 @@ class MultiTaskRanker(nn.Module):
         return self.relation.scores(self.output.logits(outputs), self.heads.scores(outputs))
 
     def _run(self, batch: Batch) -> _Forward:
+        batch = batch if self.position is None else self.position.hide(batch)
         x, extras = self.bank.inputs(batch)
         if self.interaction is not None:
             x = self.interaction(whole_rows(x))

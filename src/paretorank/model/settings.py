@@ -26,5 +26,8 @@ class ModelConfig(Section):
     """Hidden widths of each task's tower; empty for a linear head."""
     tower_dropout_rate: float = Field(default=0.0, ge=0, lt=1)
     """Share of tower units that are dropped in training."""
+    position: str | None = None
+    """Feature that says where a row was shown: it adds a number of its own to every logit in
+    training, and is unknown to the rest of the model and to scores."""
     wide: bool = True
     """Add a linear model per task over all codes and numbers."""

@@ -48,6 +48,37 @@ class Dependencies:
         """Return all tasks, parents before children."""
         return tuple(sorted(range(self.n_tasks), key=lambda task: len(self.ancestors(task))))
 
+    def generations(self) -> tuple["Generation", ...]:
+        """Return the tasks that have parents, those that can be computed together in one group.
+
+        The groups of all parents of a group come before it.
+        """
+        depth = [0] * self.n_tasks
+        for task in self.topological_order():
+            depth[task] = 1 + max((depth[parent] for parent in self.parents[task]), default=-1)
+        groups: dict[tuple[int, int], list[int]] = {}
+        for task, parents in enumerate(self.parents):
+            if parents:
+                groups.setdefault((depth[task], len(parents)), []).append(task)
+        return tuple(
+            Generation(tuple(groups[key]), tuple(self.parents[task] for task in groups[key]))
+            for key in sorted(groups)
+        )
+
+
+@dataclass(frozen=True)
+class Generation:
+    """Tasks of one depth that have equally many parents."""
+
+    tasks: tuple[int, ...]
+    parents: tuple[tuple[int, ...], ...]
+    """Those of each task."""
+
+    @property
+    def n_parents(self) -> int:
+        """How many parents each task has."""
+        return len(self.parents[0])
+
 
 @dataclass(frozen=True)
 class Related:
@@ -104,6 +135,10 @@ class Relation(nn.Module, ABC):
     def row_losses(self, losses: Float[Tensor, "B T"], seen: Seen) -> RowLosses:
         """Return the losses to descend, from each task's own loss on its observed rows."""
         return RowLosses(losses, seen.observed)
+
+    def starting_labels(self, labels: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
+        """Return the labels whose rates the logits begin with; NaN is not observed."""
+        return labels
 
     def scores(
         self, logits: Float[Tensor, "B T"], scores: Float[Tensor, "B T"]

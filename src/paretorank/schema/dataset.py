@@ -64,6 +64,9 @@ class DataConfig(Section):
     """Who, what, which list, when."""
     split: SplitConfig = SplitConfig()
     """Train, valid, test."""
+    as_of: int | float | str | None = None
+    """Moment at which the log was written, as in `keys.time` (text for date-times, in UTC); the
+    newest row where absent. Only labels that mature look at it."""
     weight: str | None = None
     """Column with a weight per row, zero or more; 1 where absent."""
     drop_duplicates: bool = False

@@ -7,6 +7,8 @@ from pydantic import PositiveFloat
 from paretorank.foundation.section import Section
 
 LabelKind = Literal["binary", "regression", "duration", "count"]
+ParentNames = str | tuple[str, ...] | None
+"""One task, several, or none."""
 
 
 class LabelSpec(Section):
@@ -18,11 +20,27 @@ class LabelSpec(Section):
     """Column of the log."""
     kind: LabelKind
     """binary: 0 or 1; regression: any number; duration: a number >= 0; count: 0, 1, 2, ..."""
-    parent: str | None = None
-    """Task without which this one cannot happen."""
+    parent: ParentNames = None
+    """Task, or tasks, without which this one cannot happen."""
     observed_when: str | None = None
     """A task (its label must be 1) or a condition over columns; elsewhere the label is absent."""
     scale: PositiveFloat = 1.0
     """Labels are multiplied by this: 0.001 turns milliseconds into seconds."""
     clip: PositiveFloat | None = None
     """Labels above this (after scaling) are set to it."""
+    matures_after: PositiveFloat | None = None
+    """Seconds after which a label of 0 is final; it is not observed before."""
+    count_early: bool = True
+    """Whether other labels are observed before that."""
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """All tasks without which this one cannot happen."""
+        return parent_names(self.parent)
+
+
+def parent_names(parent: ParentNames) -> tuple[str, ...]:
+    """Return the names in a key that holds one, several or none."""
+    if parent is None:
+        return ()
+    return (parent,) if isinstance(parent, str) else parent

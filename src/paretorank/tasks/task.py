@@ -16,7 +16,7 @@ from paretorank.losses import (
     SquaredError,
     WeightedLogistic,
 )
-from paretorank.schema.labels import LabelKind, LabelSpec
+from paretorank.schema.labels import LabelKind, LabelSpec, ParentNames, parent_names
 
 
 class Task(Section, ABC):
@@ -24,8 +24,9 @@ class Task(Section, ABC):
 
     label: str
     """Column of the log that holds what was observed."""
-    parent: str | None = None
-    """Task without which this one cannot happen, such as click for like."""
+    parent: ParentNames = None
+    """Task without which this one cannot happen, such as click for like; or a list of tasks, all
+    of which must happen."""
     observed_when: str | None = None
     """A task (its label must be 1) or a condition over columns; on other rows the label means
     nothing and is used nowhere."""
@@ -35,6 +36,12 @@ class Task(Section, ABC):
     """Labels are multiplied by this: 0.001 turns milliseconds into seconds."""
     clip: PositiveFloat | None = None
     """Labels above this (after scaling) are set to it."""
+    matures_after: PositiveFloat | None = None
+    """Seconds that the event may take: on rows younger than that when the log ends (`data.as_of`),
+    a label of 0 may still change and is not observed."""
+    count_early: bool = True
+    """With `matures_after`: whether other labels than 0 are observed on such rows. The youngest
+    rows then hold nothing else, and rates come out too high by about their share; false waits."""
 
     @property
     @abstractmethod
@@ -44,6 +51,11 @@ class Task(Section, ABC):
     @abstractmethod
     def build_loss(self, *, n_tasks: int) -> Loss:
         """Return one loss for `n_tasks` tasks that are configured alike."""
+
+    @property
+    def parents(self) -> tuple[str, ...]:
+        """All tasks without which this one cannot happen."""
+        return parent_names(self.parent)
 
     def label_spec(self, name: str) -> LabelSpec:
         """Return what the data preparation has to know about the task called `name`."""
@@ -55,6 +67,8 @@ class Task(Section, ABC):
             observed_when=self.observed_when,
             scale=self.scale,
             clip=self.clip,
+            matures_after=self.matures_after,
+            count_early=self.count_early,
         )
 
     def loss_key(self) -> tuple[str | float, ...]:

@@ -64,6 +64,7 @@ def predict_frame(
         if name in rows.collect_schema().names()
     ]
     frame = join_tables(rows, config.data.joins, config.folder).with_row_index(ROW_COLUMN)
+    frame = _with_position(frame, config)
     require_columns(frame, encoder.columns)
     refuse_unsuited(encoder.features, frame)
     refuse_unsuited_keys(config.data, config.statistics, frame)
@@ -80,6 +81,16 @@ def predict_frame(
     clash = [name for name in keys if name in columns]
     known = pl.concat(parts).drop(clash) if keys else pl.DataFrame()
     return pl.concat([known, pl.DataFrame(columns)], how="horizontal")
+
+
+def _with_position(frame: pl.LazyFrame, config: RunConfig) -> pl.LazyFrame:
+    """Return rows that have a column for the position, which nobody knows before they are shown."""
+    if config.model.position is None:
+        return frame
+    column = config.features[config.model.position].column or config.model.position
+    if column in frame.collect_schema().names():
+        return frame
+    return frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(column))
 
 
 def batches_of(parts: Iterator[EncodedRows]) -> Iterator[Batch]:
