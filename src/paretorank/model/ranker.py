@@ -15,7 +15,7 @@ from paretorank.blocks import OutputBank, TowerBank
 from paretorank.blocks.dropout import reseed_dropout
 from paretorank.data.batch import Batch
 from paretorank.embedding import FeatureBank, Wide
-from paretorank.losses import fill_unobserved, reduce_losses
+from paretorank.losses import Requests, fill_unobserved, reduce_losses
 from paretorank.relations import Relation, Seen
 from paretorank.tasks import Heads
 
@@ -72,7 +72,8 @@ class MultiTaskRanker(nn.Module):
         """Return the loss of each task over the rows that count for it."""
         done = self._run(batch)
         filled = fill_unobserved(batch.labels, batch.observed)
-        own = self.heads.losses(done.outputs, filled)
+        counted = batch.observed & (batch.weight > 0).unsqueeze(1)
+        own = self.heads.losses(done.outputs, filled, Requests(batch.request, counted))
         logits = self.output.logits(done.outputs)
         seen = Seen(logits, batch.labels, batch.observed, batch.weight, done.imputed)
         rows = self.relation.row_losses(own, seen)

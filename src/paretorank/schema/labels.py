@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from pydantic import PositiveFloat
+from pydantic import PositiveFloat, PositiveInt
 
 from paretorank.foundation.section import Section
 
-LabelKind = Literal["binary", "regression", "duration", "count"]
+LabelKind = Literal["binary", "regression", "duration", "count", "ordinal"]
 
 
 class LabelSpec(Section):
@@ -17,7 +17,10 @@ class LabelSpec(Section):
     column: str
     """Column of the log."""
     kind: LabelKind
-    """binary: 0 or 1; regression: any number; duration: a number >= 0; count: 0, 1, 2, ..."""
+    """binary: 0 or 1; regression: any number; duration: a number >= 0; count: 0, 1, 2, ...;
+    ordinal: 0, 1, ..., n_levels - 1"""
+    n_levels: PositiveInt | None = None
+    """Levels of an ordinal label."""
     parent: str | None = None
     """Task without which this one cannot happen."""
     observed_when: str | None = None
