@@ -205,8 +205,8 @@ class DurationTask(Task):
             "lognormal": self.shift_s,
             "lognormal_heteroscedastic": self.shift_s,
             "tweedie": self.tweedie_power,
-            "cread": self.n_steps,
-            "tpm": self.tree_depth,
+            "cread": float(self.n_steps),
+            "tpm": float(self.tree_depth),
         }
         return (self.loss, own[self.loss]) if self.loss in own else (self.loss,)
 
@@ -256,7 +256,7 @@ class OrdinalTask(Task):
 
     @override
     def loss_key(self) -> tuple[str | float, ...]:
-        return (self.kind, self.n_levels)
+        return (self.kind, float(self.n_levels))
 
 
 TaskConfig = Annotated[
