@@ -121,7 +121,7 @@ def _check_weight(make: Callable[[], Loss], label: Tensor) -> None:
         loss = make().double()
         loss.fit_(values, weight)
         results.append(loss.constant_logit(values, weight))
-    require_close(*results, "A row of weight 0 must not move `constant_logit`.")
+    require_close(results[0], results[1], "A row of weight 0 must not move `constant_logit`.")
     loss, nothing = make().double(), torch.zeros_like(label)
     loss.fit_(label, nothing)
     constant = loss.constant_logit(label, nothing)

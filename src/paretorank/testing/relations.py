@@ -160,7 +160,7 @@ def _check_descent(relation: Relation, rows: _Rows, where: str) -> None:
     require(found.total.isfinite(), f"{where}: the losses must be finite.")
     require(found.scores.isfinite().all(), f"{where}: the scores must be finite.")
     if found.total.requires_grad:
-        found.total.backward()
+        torch.autograd.backward(found.total)
     inputs = [("the hidden layer", leaves.hidden), ("the logits", leaves.logits)]
     require_finite_gradients([*inputs, *relation.named_parameters()], where)
 
