@@ -1,13 +1,15 @@
 """Duration losses on a feed whose true mean watch time is known: calibration and order.
 
     python benchmarks/duration_heads.py [--rows 100000] [--seeds 3] [--epochs 3] [--drift 0]
+        [--clicked]
 
-One model per loss and seed predicts nothing but the seconds watched, 0 without a click. On the test
-rows its scores are put beside the true expected seconds of each row, not beside the noisy label:
-PCOC is the sum of the scores over that of the truth (1 is perfect, within 3 % is the aim), XAUC the
-share of pairs in the right order. "constant" is the mean training label: how far the drawn labels
-of the training days are from the truth of the test days, which no loss can know. The appeal of
-items does not drift by default, so that this is chance alone.
+One model per loss and seed predicts nothing but the seconds watched: on all impressions, 0 without
+a click, or with --clicked on clicked ones alone. On the test rows its scores are put beside the
+true expected seconds of each row, not beside the noisy label: PCOC is the sum of the scores over
+that of the truth (1 is perfect, within 3 % is the aim), XAUC the share of pairs in the right order.
+"constant" is the mean training label: how far the drawn labels of the training days are from the
+truth of the test days, which no loss can know. The appeal of items does not drift by default, so
+that this is chance alone.
 """
 
 import argparse
@@ -28,7 +30,7 @@ from paretorank.datasets import FeedConfig, write_feed
 from paretorank.evaluation import ScoredRows, evaluate_rows
 from paretorank.model import score_batches
 from paretorank.tasks import DurationTask
-from paretorank.workflows.ingest import Prepared, prepare
+from paretorank.workflows.ingest import prepare
 from paretorank.workflows.run_folder import RunFolder
 from paretorank.workflows.train import train_run
 from paretorank.workflows.twins import twin_config
@@ -36,13 +38,15 @@ from paretorank.workflows.twins import twin_config
 LOSSES: tuple[str, ...] = get_args(DurationTask.model_fields["loss"].annotation)
 CONSTANT, TRUTH = "constant", "the truth"
 TOLERANCE = 0.03
+SETTINGS = ["training.tensorboard=false", "training.batch_size=256"]
 
 
-def load(path: Path, epochs: int, loss: str) -> RunConfig:
+def load(path: Path, loss: str, arguments: argparse.Namespace) -> RunConfig:
     """Return the configuration of one model for the seconds alone."""
-    settings = ["training.tensorboard=false", f"training.epochs={epochs}"]
-    config = load_config(path, [*settings, f"tasks.watch.loss={loss}"])
-    return twin_config(config, "watch")
+    settings = [*SETTINGS, f"training.epochs={arguments.epochs}", f"tasks.watch.loss={loss}"]
+    if arguments.clicked:
+        settings.append("tasks.watch.observed_when=click")
+    return load_config(path, settings)
 
 
 def compare(score: np.ndarray, truth: np.ndarray, config: RunConfig) -> tuple[float, float]:
@@ -54,17 +58,21 @@ def compare(score: np.ndarray, truth: np.ndarray, config: RunConfig) -> tuple[fl
     return found["pcoc"], found["xauc"]
 
 
-def run_seed(folder: Path, prepared: Prepared, path: Path, epochs: int) -> dict[str, tuple]:
+def run_seed(folder: Path, arguments: argparse.Namespace) -> dict[str, tuple]:
     """Return PCOC and XAUC by loss, on one simulated feed."""
     results: dict[str, tuple] = {}
+    path = folder / "feed.toml"
+    prepared = prepare(load(path, LOSSES[0], arguments))
     test, train = prepared.split("test", ["watch"]), prepared.split("train", ["watch"])
-    rows = pl.read_parquet(folder / "truth.parquet")["expected_watch_s"].to_numpy()
-    truth = rows[test.read(0, len(test)).row]
+    rows = test.read(0, len(test))
+    known = ~np.isnan(rows.labels[:, 0])
+    name = "expected_watch_given_click_s" if arguments.clicked else "expected_watch_s"
+    truth = pl.read_parquet(folder / "truth.parquet")[name].to_numpy()[rows.row[known]]
     for loss in LOSSES:
-        config = load(path, epochs, loss)
+        config = twin_config(load(path, loss, arguments), "watch")
         run = train_run(config, RunFolder(folder / "runs" / loss), prepared=prepared)
         batches = Loader(test, batch_size=4096).in_order()
-        score = score_batches(run.model, batches)[:, 0]
+        score = score_batches(run.model, batches)[known, 0]
         results[loss] = compare(score, truth, config)
         print(f"  {loss:<28}{results[loss][0]:8.4f}{results[loss][1]:9.4f}", flush=True)
     mean = float(np.nanmean(train.read(0, len(train)).labels))
@@ -79,6 +87,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--epochs", type=int, default=3)
     parser.add_argument("--drift", type=float, default=0.0)
+    parser.add_argument("--clicked", action="store_true")
     arguments = parser.parse_args()
     found = []
     for seed in range(arguments.seeds):
@@ -86,9 +95,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as name:
             folder = Path(name)
             feed = FeedConfig(n_rows=arguments.rows, seed=seed, drift_per_day=arguments.drift)
-            path = write_feed(folder, feed)
-            prepared = prepare(load_config(path))
-            found.append(run_seed(folder, prepared, path, arguments.epochs))
+            write_feed(folder, feed)
+            found.append(run_seed(folder, arguments))
     print(f"\n{'loss':<28}{'PCOC, mean (range) over seeds':>32}{'XAUC':>9}")
     for loss in (*LOSSES, CONSTANT, TRUTH):
         pcoc, xauc = zip(*(seed[loss] for seed in found), strict=True)
