@@ -1,7 +1,7 @@
 """Joint ranking and calibration (JRC): two logits per row, one for each answer.
 
 Source: Sheng et al., Joint Optimization of Ranking and Calibration with Contextualized Hybrid
-    Model, KDD 2023, section 4. With logits f_0, f_1: cross-entropy of softmax(f_0, f_1), and for
+    Model, KDD 2023. With logits f_0, f_1: cross-entropy of softmax(f_0, f_1), and for
     each row -log softmax of f_y over the rows of its request, y being its label.
 Outputs: the paper's network has f_0 and f_1; ours has z = f_1 - f_0, whose sigmoid is the score and
 which other parts of the model may add to, and f_0. That is the same up to a linear map.

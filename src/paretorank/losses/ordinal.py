@@ -1,7 +1,7 @@
 """Cumulative logits for levels that have an order, such as stars.
 
 Source: McCullagh, Regression Models for Ordinal Data, Journal of the Royal Statistical Society B
-    1980, section 2 (proportional odds): P(level > k) = sigmoid(logit - c_k), one logit per row
+    1980 (proportional odds): P(level > k) = sigmoid(logit - c_k), one logit per row
     and thresholds c_0 < c_1 < ... per task.
 Shapes: T tasks, K levels.
 """

@@ -1,6 +1,6 @@
 """Pinball loss: the score is a quantile of the label, not its mean.
 
-Source: Koenker and Bassett, Regression Quantiles, Econometrica 1978, section 3. It is the
+Source: Koenker and Bassett, Regression Quantiles, Econometrica 1978. It is the
     negative log-likelihood of an asymmetric Laplace distribution up to scale and constant.
 """
 

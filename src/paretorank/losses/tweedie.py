@@ -1,7 +1,7 @@
 """Tweedie quasi-likelihood: zeros and a long tail without a model of either.
 
-Source: Jorgensen, Exponential Dispersion Models, Journal of the Royal Statistical Society B 1987,
-    section 4 (variance m^p); for 1 < p < 2 a compound of Poisson and gamma variables. Half the
+Source: Jorgensen, Exponential Dispersion Models, Journal of the Royal Statistical Society B 1987
+    (variance m^p); for 1 < p < 2 a compound of Poisson and gamma variables. Half the
     deviance without the terms of the label alone, so that it is positive; logarithmic link.
 Labels are divided by a fixed unit, the mean of the training labels; the score multiplies by it.
 Far from the labels the exponentials continue as straight lines, so that gradients stay finite.

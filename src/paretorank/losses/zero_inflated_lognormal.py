@@ -1,7 +1,7 @@
 """Zero-inflated log-normal likelihood (ZILN): whether there is any, and how much if so.
 
 Source: Wang, Liu and Miao, A Deep Probabilistic Model for Customer Lifetime Value Prediction, 2019,
-    arXiv:1912.07753, section 3.2.
+    arXiv:1912.07753, section 3.
 Outputs: the logit of P(T > 0), the mean of log T given T > 0, and what `std_of` turns into its
 standard deviation. The floor of the latter is ours; the score is bounded by the longest label.
 Shapes: K = 3 outputs.
