@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.losses import Loss, SquaredError
+from paretorank.losses import Loss, Requests, SquaredError
 from paretorank.tasks import BinaryTask, RankingConfig, Task, TaskConfig
 from paretorank.testing import ContractError, check_loss
 
@@ -65,6 +65,12 @@ class Faulty(SquaredError):  # noqa: N818 - an error to be minimised, none to be
         return value
 
     @override
+    def in_requests(self, logit: Tensor, label: Tensor, requests: Requests) -> Tensor:
+        if self.fault == "must not change the losses of other rows":
+            return self(logit, label) + logit.mean()
+        return super().in_requests(logit, label, requests)
+
+    @override
     def score(self, logit: Tensor) -> Tensor:
         return logit + 100 if self.fault == "lie among the labels" else logit
 
@@ -97,6 +103,7 @@ class Faulty(SquaredError):  # noqa: N818 - an error to be minimised, none to be
         "must not help",
         "must not move",
         "be 0 for a task",
+        "must not change the losses of other rows",
     ],
 )
 def test_every_fault_of_a_loss_is_named(fault: str) -> None:

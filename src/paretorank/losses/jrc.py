@@ -5,6 +5,8 @@ Source: Sheng et al., Joint Optimization of Ranking and Calibration with Context
     each row -log softmax of f_y over the rows of its request, y being its label.
 Outputs: the paper's network has f_0 and f_1; ours has z = f_1 - f_0, whose sigmoid is the score and
 which other parts of the model may add to, and f_0. That is the same up to a linear map.
+Some implementations let a row compete only with those of the other label; we follow the paper's
+softmax over the whole request.
 We deviate: the total is cross-entropy + weight * ranking, which is the paper's with
 alpha = 1 / (1 + weight) up to a factor; requests whose rows have one label do not take part in the
 ranking. Costs a few passes over the rows.

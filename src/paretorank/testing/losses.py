@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paretorank.losses import Loss
+from paretorank.losses import Loss, Requests
 from paretorank.losses.masking import ANY_LABEL
 from paretorank.testing.contract import (
     require,
@@ -41,6 +41,7 @@ def check_loss(make: Callable[[], Loss], label: Float[Tensor, "N T"]) -> None:
     _check_rows(loss, label)
     _check_extremes(loss, label)
     _check_fill(loss, label)
+    _check_requests(loss, label)
     _check_weight(make, label)
     _check_state(make, loss, label)
     require(loss.balance_factor > 0, "`balance_factor` must be positive.")
@@ -108,6 +109,22 @@ def _check_fill(loss: Loss, label: Tensor) -> None:
     value.sum().backward()
     own = [("the logit", logit), *loss.named_parameters()]
     require_finite_gradients(own, f"For the label {ANY_LABEL}")
+
+
+def _check_requests(loss: Loss, label: Tensor) -> None:
+    """Check that rows that are not observed change nothing for the rows beside them."""
+    observed = torch.ones_like(label, dtype=torch.bool)
+    observed[1::3] = False
+    requests = Requests(torch.arange(len(label)) // 4, observed)
+    logit = _logits(loss, label)
+    value = loss.in_requests(logit, label, requests)
+    require_shape(value, tuple(label.shape), "`in_requests`")
+    moved, other = logit.clone(), label.clone()
+    moved[1::3] += 1.0
+    other[1::3] = ANY_LABEL
+    found = loss.in_requests(moved, other, requests)
+    message = "Rows that are not observed must not change the losses of other rows."
+    require_close(found[observed], value[observed], message)
 
 
 def _check_weight(make: Callable[[], Loss], label: Tensor) -> None:
