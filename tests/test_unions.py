@@ -25,7 +25,13 @@ N_ROWS, IN_DIM, N_TASKS = 5, 6, 3
 NAMES = ("a", "b", "c")
 PRIOR_DIMS = (2, 1)
 SMALL = {"expert_dims": (8,), "hidden_dims": (8,), "n_experts": 2}
-NEEDED = {"label": "y", "dim": 3, "item": "item_id", "prior": ("user_id", "item_id")}
+NEEDED = {
+    "label": "y",
+    "dim": 3,
+    "item": "item_id",
+    "prior": ("user_id", "item_id"),
+    "n_levels": 5,
+}
 SOURCE = Path(paretorank.__file__).parent
 
 

@@ -12,6 +12,7 @@ from paretorank.config import RunConfig, load_config
 from paretorank.foundation.errors import ConfigError
 from paretorank.relations import ESCM2Config
 from paretorank.schema import CategoricalFeature
+from paretorank.tasks import BinaryTask, RankingConfig
 
 MINIMAL = """
 [data]
@@ -265,7 +266,7 @@ def test_a_value_of_the_wrong_kind_is_shown_with_the_rule(
         (
             MINIMAL.replace('kind = "binary"\nlabel = "is_like"', 'kind = "x"\nlabel = "is_like"'),
             "tasks.like.kind = 'x'",
-            "'binary', 'count', 'duration', 'regression'",
+            "'binary', 'count', 'duration', 'ordinal', 'regression'",
         ),
     ],
 )
@@ -347,6 +348,22 @@ def test_a_monitor_that_cannot_be_watched_is_refused_before_any_work(
     error = refusal(tmp_path, MINIMAL, f"training.early_stopping.monitor={watch}")
     assert watch in str(error)
     assert str(error).startswith(f"{tmp_path / 'ranker.toml'}: ")
+
+
+def test_a_ranking_loss_needs_batches_of_whole_requests(tmp_path: Path) -> None:
+    ranking = 'tasks.click.ranking={kind = "listwise"}'
+    error = refusal(tmp_path, MINIMAL, ranking)
+    assert "`tasks.click.ranking`" in str(error)
+    assert error.hint.startswith('Set training.loader.shuffle = "requests"')
+    config = load(tmp_path, "", ranking, "training.loader.shuffle=requests")
+    click = config.tasks["click"]
+    assert isinstance(click, BinaryTask)
+    assert click.ranking == RankingConfig(kind="listwise", weight=0.1)
+
+
+def test_a_ranking_loss_must_be_one_that_exists(tmp_path: Path) -> None:
+    error = refusal(tmp_path, MINIMAL, 'tasks.click.ranking={kind = "lambdarank"}')
+    assert "tasks.click.ranking.kind" in str(error)
 
 
 def test_bad_toml_names_file_and_line(tmp_path: Path) -> None:

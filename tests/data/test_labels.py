@@ -131,6 +131,23 @@ def test_values_where_the_task_is_not_observed_do_not_matter() -> None:
         _refuse(frame, _label("like", observed_when="tab == 0"))
 
 
+def test_levels_are_whole_and_below_their_number() -> None:
+    stars = _label("stars", "ordinal", n_levels=6)
+    _refuse(pl.DataFrame({"stars": [0.0, 5.0, 3.0, None]}), stars)
+    for wrong in (6.0, -1.0, 2.5):
+        with pytest.raises(DataError, match=r"stars.*not whole numbers from 0 to n_levels - 1"):
+            _refuse(pl.DataFrame({"stars": [1.0, wrong]}), stars)
+
+
+def test_levels_are_those_after_scale_and_clip() -> None:
+    label = _label("seen", "ordinal", n_levels=3, scale=0.5, clip=2.0)
+    frame = pl.DataFrame({"seen": [0, 2, 40]})
+    _refuse(frame, label)
+    assert _read(frame, label) == {"seen": [0, 1, 2]}
+    with pytest.raises(DataError, match="not whole"):
+        _refuse(pl.DataFrame({"seen": [1]}), label)
+
+
 def test_circles_are_refused() -> None:
     frame = pl.DataFrame({"a": [1], "b": [1], "c": [1]})
     for labels in (

@@ -8,12 +8,21 @@ from torch import Tensor
 
 from paretorank.losses import (
     BinaryCrossEntropy,
+    Cread,
+    HeteroscedasticLogNormal,
     Huber,
+    JointRankingCalibration,
     LogNormal,
     Loss,
+    NegativeBinomial,
+    Ordinal,
     Poisson,
+    ProgressiveTree,
+    Quantile,
     SquaredError,
+    Tweedie,
     WeightedLogistic,
+    ZeroInflatedLogNormal,
     fill_unobserved,
     reduce_losses,
 )
@@ -26,6 +35,15 @@ LOSSES: list[Loss] = [
     LogNormal(2, shift=0.0),
     WeightedLogistic(2),
     Poisson(),
+    NegativeBinomial(2),
+    Ordinal(2, 3),
+    Quantile(0.5),
+    HeteroscedasticLogNormal(2, shift=0.0),
+    ZeroInflatedLogNormal(2),
+    Tweedie(2),
+    Cread(2, n_steps=3),
+    ProgressiveTree(2, depth=2),
+    JointRankingCalibration(0.1),
 ]
 
 
@@ -60,6 +78,8 @@ def test_rows_of_weight_zero_are_not_observed() -> None:
 @pytest.mark.parametrize("loss", LOSSES, ids=repr)
 def test_missing_labels_never_make_nan_gradients(loss: Loss) -> None:
     logits, labels = random_rows()
+    if loss.n_outputs > 1:
+        logits = logits.detach().unsqueeze(2).repeat(1, 1, loss.n_outputs).requires_grad_()
     observed = torch.rand(50, 2, generator=torch.Generator().manual_seed(1)) < 0.5
     labels[~observed] = torch.nan
     means = reduce_losses(loss(logits, fill_unobserved(labels, observed)), observed)

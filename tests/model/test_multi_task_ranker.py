@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -28,7 +29,7 @@ from paretorank.model import (
     score_batches,
     start_at_base_rates,
 )
-from paretorank.tasks import BinaryTask, RegressionTask, TaskConfig
+from paretorank.tasks import BinaryTask, RankingConfig, RegressionTask, TaskConfig
 
 TASKS: dict[str, TaskConfig] = {
     "click": BinaryTask(label="c"),
@@ -199,3 +200,25 @@ def test_many_rows_are_scored_in_order_and_the_mode_is_kept(training: bool) -> N
 
 def test_no_batch_gives_an_empty_table_of_scores() -> None:
     assert score_batches(build(), []).shape == (0, 3)
+
+
+def test_ranking_losses_compare_the_rows_of_a_request_that_weigh_something() -> None:
+    tasks = {"click": BinaryTask(label="c", ranking=RankingConfig(kind="pairwise", weight=1.0))}
+    model = build_model(ModelConfig(architecture=ARCHITECTURES[0]), LAYOUT, tasks, seed=1)
+    batch = rows(4, n_tasks=1)
+    labels = torch.tensor([[1.0], [0.0], [0.0], [1.0]])
+
+    def loss(request: list[int], weight: list[float]) -> Tensor:
+        changed = replace(
+            batch, labels=labels, request=torch.tensor(request), weight=torch.tensor(weight)
+        )
+        return model.task_losses(changed)[0].detach()
+
+    apart, everywhere = loss([0, 1, 2, 3], [1.0] * 4), [1.0] * 4
+    assert loss([0, 0, 1, 1], everywhere) > apart
+    logit = model(batch).detach()[:, 0]
+    pairs = torch.nn.functional.softplus(torch.stack([logit[1] - logit[0], logit[2] - logit[3]]))
+    torch.testing.assert_close(loss([0, 0, 1, 1], everywhere), apart + pairs.mean())
+    weightless = [1.0, 0.0, 1.0, 1.0]
+    expected = loss([0, 1, 2, 3], weightless) + 2 * pairs[1] / 3
+    torch.testing.assert_close(loss([0, 0, 1, 1], weightless), expected)

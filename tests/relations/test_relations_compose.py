@@ -41,7 +41,7 @@ def members(union: Any) -> list[Any]:
     return list(get_args(get_args(union)[0]))
 
 
-NEEDED = {"pepnet": {"prior": ["user"]}}
+NEEDED: dict[str, dict[str, Any]] = {"pepnet": {"prior": ("user",)}}
 
 
 def built_from_kind(union: Any, member: type[BaseModel]) -> Any:

@@ -4,12 +4,14 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from paretorank.losses import Loss
+from paretorank.losses import Loss, Requests
 from paretorank.tasks import (
     BinaryTask,
     CountTask,
     DurationTask,
     Heads,
+    OrdinalTask,
+    RankingConfig,
     RegressionTask,
     TaskConfig,
 )
@@ -126,3 +128,46 @@ def test_what_was_fitted_is_saved_and_the_layout_is_not() -> None:
     assert saved == {"log_sigma", "scale", "largest"}
     restored.load_state_dict(heads.state_dict())
     torch.testing.assert_close(restored.scores(logits()), heads.scores(logits()))
+
+
+WIDE: dict[str, TaskConfig] = {
+    "watch": DurationTask(label="a", loss="zero_inflated_lognormal"),
+    "click": BinaryTask(label="b"),
+    "stay": DurationTask(label="c", loss="zero_inflated_lognormal"),
+    "stars": OrdinalTask(label="d", n_levels=5),
+    "like": BinaryTask(label="e", ranking=RankingConfig(kind="jrc")),
+}
+
+
+def test_tasks_with_several_outputs_get_what_they_would_get_alone() -> None:
+    heads = Heads(WIDE)
+    assert heads.n_outputs == (3, 1, 3, 1, 2)
+    values = labels()[:, :5]
+    values[:, 4] = (values[:, 4] > 2).float()
+    bias = heads.init_bias(values)
+    outputs = bias + torch.randn(6, 10, generator=torch.Generator().manual_seed(2))
+    losses, scores = heads.losses(outputs, values), heads.scores(outputs)
+    start = 0
+    for column, (name, task) in enumerate(WIDE.items()):
+        alone = Heads({name: task})
+        label = values[:, [column]]
+        own = slice(start, start + alone.n_outputs[0])
+        torch.testing.assert_close(alone.init_bias(label), bias[own])
+        torch.testing.assert_close(alone.losses(outputs[:, own], label), losses[:, [column]])
+        torch.testing.assert_close(alone.scores(outputs[:, own]), scores[:, [column]])
+        start += alone.n_outputs[0]
+
+
+def test_only_ranking_losses_see_the_requests() -> None:
+    tasks: dict[str, TaskConfig] = {
+        "click": BinaryTask(label="a", ranking=RankingConfig(kind="pairwise", weight=0.5)),
+        "like": BinaryTask(label="b"),
+    }
+    heads, outputs = Heads(tasks), logits()[:, :2]
+    values = torch.tensor([[1.0, 1.0], [0.0, 0.0]] * 3)
+    code = torch.tensor([1, 1, 2, 3, 3, 3])
+    everywhere = Requests(code, torch.ones(6, 2, dtype=torch.bool))
+    alone, together = heads.losses(outputs, values), heads.losses(outputs, values, everywhere)
+    assert torch.equal(together[:, 1], alone[:, 1])
+    more = together[:, 0] - alone[:, 0]
+    assert (more > 0).tolist() == [True, True, False, True, True, True]

@@ -5,15 +5,34 @@ from pydantic import TypeAdapter, ValidationError
 
 from paretorank.losses import (
     BinaryCrossEntropy,
+    Cread,
+    HeteroscedasticLogNormal,
     Huber,
+    JointRankingCalibration,
+    Listwise,
     LogNormal,
     Loss,
+    NegativeBinomial,
+    Ordinal,
+    Pairwise,
     Poisson,
+    ProgressiveTree,
+    Quantile,
     SquaredError,
+    Tweedie,
     WeightedLogistic,
+    ZeroInflatedLogNormal,
 )
 from paretorank.schema.labels import LabelSpec
-from paretorank.tasks import BinaryTask, DurationTask, RegressionTask, TaskConfig
+from paretorank.tasks import (
+    BinaryTask,
+    CountTask,
+    DurationTask,
+    OrdinalTask,
+    RankingConfig,
+    RegressionTask,
+    TaskConfig,
+)
 
 
 def parse(text: str) -> TaskConfig:
@@ -30,6 +49,23 @@ def parse(text: str) -> TaskConfig:
         ('{"kind": "duration", "label": "y"}', LogNormal),
         ('{"kind": "duration", "label": "y", "loss": "weighted_logistic"}', WeightedLogistic),
         ('{"kind": "count", "label": "y"}', Poisson),
+        ('{"kind": "count", "label": "y", "loss": "negative_binomial"}', NegativeBinomial),
+        ('{"kind": "regression", "label": "y", "loss": "quantile"}', Quantile),
+        (
+            '{"kind": "duration", "label": "y", "loss": "lognormal_heteroscedastic"}',
+            HeteroscedasticLogNormal,
+        ),
+        (
+            '{"kind": "duration", "label": "y", "loss": "zero_inflated_lognormal"}',
+            ZeroInflatedLogNormal,
+        ),
+        ('{"kind": "duration", "label": "y", "loss": "tweedie"}', Tweedie),
+        ('{"kind": "duration", "label": "y", "loss": "cread"}', Cread),
+        ('{"kind": "duration", "label": "y", "loss": "tpm"}', ProgressiveTree),
+        ('{"kind": "ordinal", "label": "y", "n_levels": 5}', Ordinal),
+        ('{"kind": "binary", "label": "y", "ranking": {"kind": "pairwise"}}', Pairwise),
+        ('{"kind": "binary", "label": "y", "ranking": {"kind": "listwise"}}', Listwise),
+        ('{"kind": "binary", "label": "y", "ranking": {"kind": "jrc"}}', JointRankingCalibration),
     ],
 )
 def test_the_kind_and_the_loss_decide_what_is_built(text: str, loss: type[Loss]) -> None:
@@ -60,6 +96,40 @@ def test_tasks_with_equal_hyper_parameters_share_a_loss_and_others_do_not() -> N
     assert shifted.loss_key() != DurationTask(label="a").loss_key()
 
 
+def test_every_setting_that_a_loss_reads_keeps_tasks_apart() -> None:
+    groups: list[list[TaskConfig]] = [
+        [
+            DurationTask(label="a", loss="cread"),
+            DurationTask(label="a", loss="cread", n_steps=4),
+            DurationTask(label="a", loss="tpm"),
+            DurationTask(label="a", loss="tpm", tree_depth=2),
+            DurationTask(label="a", loss="tweedie"),
+            DurationTask(label="a", loss="tweedie", tweedie_power=1.2),
+            DurationTask(label="a", loss="lognormal_heteroscedastic"),
+            DurationTask(label="a", loss="lognormal_heteroscedastic", shift_s=2.0),
+            DurationTask(label="a", loss="zero_inflated_lognormal"),
+        ],
+        [
+            BinaryTask(label="a"),
+            BinaryTask(label="a", ranking=RankingConfig(kind="jrc")),
+            BinaryTask(label="a", ranking=RankingConfig(kind="jrc", weight=0.5)),
+            BinaryTask(label="a", ranking=RankingConfig(kind="pairwise")),
+        ],
+        [OrdinalTask(label="a", n_levels=3), OrdinalTask(label="a", n_levels=4)],
+        [CountTask(label="a"), CountTask(label="a", loss="negative_binomial")],
+        [
+            RegressionTask(label="a", loss="quantile"),
+            RegressionTask(label="a", loss="quantile", quantile=0.9),
+        ],
+    ]
+    for group in groups:
+        assert len({task.loss_key() for task in group}) == len(group)
+
+
+def test_the_levels_of_an_ordinal_task_reach_the_data_preparation() -> None:
+    assert OrdinalTask(label="stars", n_levels=6).label_spec("rating").n_levels == 6
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -68,6 +138,11 @@ def test_tasks_with_equal_hyper_parameters_share_a_loss_and_others_do_not() -> N
         '{"kind": "binary", "label": "y", "weight": -1}',
         '{"kind": "duration", "label": "y", "shift_s": 0}',
         '{"kind": "ordinal", "label": "y"}',
+        '{"kind": "ordinal", "label": "y", "n_levels": 1}',
+        '{"kind": "binary", "label": "y", "ranking": {"kind": "lambdarank"}}',
+        '{"kind": "binary", "label": "y", "ranking": {"kind": "jrc", "weight": 0}}',
+        '{"kind": "duration", "label": "y", "tweedie_power": 2}',
+        '{"kind": "duration", "label": "y", "tree_depth": 9}',
     ],
 )
 def test_impossible_tasks_are_refused(text: str) -> None:

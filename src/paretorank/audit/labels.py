@@ -20,6 +20,7 @@ _RULES = {
     "regression": "finite",
     "duration": "finite and >= 0",
     "count": "whole and >= 0",
+    "ordinal": "whole and from 0 to n_levels - 1",
 }
 
 

@@ -104,6 +104,7 @@ _RULES = {
     "regression": "finite numbers below 1e30",
     "duration": "finite numbers >= 0 below 1e30",
     "count": "whole numbers >= 0 below 1e30",
+    "ordinal": "whole numbers from 0 to n_levels - 1",
 }
 _LARGEST = 1e30
 """What float32 can add up over all rows of a log."""
@@ -126,15 +127,22 @@ def _violates(label: LabelSpec) -> pl.Expr:
             return unreadable | too_large | (value < 0)
         case "count":
             return unreadable | too_large | (value < 0) | (value != value.floor())
+        case "ordinal":
+            level = _scaled(label)
+            highest = pl.lit(label.n_levels, dtype=pl.Float64) - 1
+            return unreadable | (level < 0) | (level != level.floor()) | (level > highest)
 
 
 def _observed(label: LabelSpec, by_name: Mapping[str, LabelSpec]) -> pl.Expr:
-    value = _number(label) * label.scale
-    if label.clip is not None:
-        value = value.clip(upper_bound=label.clip)
+    value = _scaled(label)
     mature = is_mature(label, value)
     ripe = value if mature is None else pl.when(mature).then(value)
     return _where_observed(label, ripe, by_name)
+
+
+def _scaled(label: LabelSpec) -> pl.Expr:
+    value = _number(label) * label.scale
+    return value if label.clip is None else value.clip(upper_bound=label.clip)
 
 
 def _where_observed(label: LabelSpec, value: pl.Expr, by_name: Mapping[str, LabelSpec]) -> pl.Expr:

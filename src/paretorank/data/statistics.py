@@ -224,7 +224,7 @@ def _relative(rate: np.ndarray, mean: float, std: float, kind: LabelKind) -> np.
         case "duration" | "count":
             # sums of huge labels cancel, and may leave a rate just below zero
             return np.log1p(np.maximum(rate, 0.0)) - np.log1p(mean)
-        case "regression":
+        case "regression" | "ordinal":
             return (rate - mean) / (std if std > 0 else 1.0)
 
 

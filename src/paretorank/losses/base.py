@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from paretorank.losses.requests import Requests
+
 RARE = 1e-6  # the smallest rate or mean that a constant model is started with
 
 
@@ -27,7 +29,18 @@ class Loss(nn.Module, ABC):
     def forward(
         self, logit: Float[Tensor, "*outputs"], label: Float[Tensor, "*rows T"]
     ) -> Float[Tensor, "*rows T"]:
-        """Return the loss of each element; every label must be finite."""
+        """Return the loss of each element by itself; every label must be finite."""
+
+    def in_requests(
+        self,
+        logit: Float[Tensor, "*outputs"],
+        label: Float[Tensor, "B T"],
+        requests: Requests,
+    ) -> Float[Tensor, "B T"]:
+        """Return the loss of each element, with what comes from comparing rows of a request."""
+        del requests
+        loss: Tensor = self(logit, label)
+        return loss
 
     @abstractmethod
     def score(self, logit: Float[Tensor, "*outputs"]) -> Float[Tensor, "*rows T"]:
@@ -48,3 +61,9 @@ def weighted_mean(value: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]) -> 
     mass = weight.double().sum(dim=0)
     total = (torch.where(weight > 0, value, 0.0).double() * weight.double()).sum(dim=0)
     return torch.where(mass > 0, total / mass.clamp(min=torch.finfo(mass.dtype).tiny), 0.0)
+
+
+def longest_label(label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]) -> Float[Tensor, " T"]:
+    """Return the largest label that counts in each column; infinity for a column without any."""
+    longest = torch.where(weight > 0, label, 0.0).amax(dim=0)
+    return torch.where(weight.sum(dim=0) > 0, longest, torch.inf)

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
-from paretorank.losses.base import Loss, weighted_mean
+from paretorank.losses.base import Loss, longest_label, weighted_mean
 
 LOG_ROOT_TWO_PI = 0.5 * math.log(2 * math.pi)
 LARGEST_EXPONENT = 20.0  # e^20 seconds are 15 years: the score stays finite, the loss is untouched
@@ -68,5 +68,4 @@ class LogNormal(Loss):
         std = weighted_mean(residual.square(), weight).sqrt().clamp(min=SMALLEST_STD)
         known = weight.sum(dim=0) > 0
         self.log_sigma.copy_(torch.where(known, std.log(), 0.0))
-        longest = torch.where(weight > 0, label, 0.0).amax(dim=0)
-        self.largest.copy_(torch.where(known, longest, torch.inf))
+        self.largest.copy_(longest_label(label, weight))

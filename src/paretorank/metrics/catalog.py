@@ -29,6 +29,7 @@ METRICS_BY_KIND: Final[dict[LabelKind, tuple[type[Metric], ...]]] = {
     "regression": (MeanAbsoluteError, RootMeanSquaredError, XAUC, PredictedOverObserved),
     "duration": (XAUC, MeanAbsoluteError, RootMeanSquaredError, PredictedOverObserved),
     "count": (XAUC, MeanAbsoluteError, RootMeanSquaredError, PredictedOverObserved),
+    "ordinal": (XAUC, MeanAbsoluteError, RootMeanSquaredError, PredictedOverObserved),
 }
 """The metrics of each kind of label; the first one is the primary metric."""
 

@@ -17,7 +17,7 @@ from paretorank.blocks import OutputBank, TowerBank, whole_rows
 from paretorank.blocks.dropout import reseed_dropout
 from paretorank.data.batch import Batch
 from paretorank.embedding import FeatureBank, Interaction, Wide
-from paretorank.losses import fill_unobserved, reduce_losses
+from paretorank.losses import Requests, fill_unobserved, reduce_losses
 from paretorank.model.position_bias import PositionBias
 from paretorank.relations import Relation, Seen
 from paretorank.tasks import Heads
@@ -83,7 +83,8 @@ class MultiTaskRanker(nn.Module):
             logits = logits + self.position(batch)
             outputs = self.output.with_logits(outputs, logits)
         filled = fill_unobserved(batch.labels, batch.observed)
-        own = self.heads.losses(outputs, filled)
+        counted = batch.observed & (batch.weight > 0).unsqueeze(1)
+        own = self.heads.losses(outputs, filled, Requests(batch.request, counted))
         seen = Seen(logits, batch.labels, batch.observed, batch.weight, done.imputed)
         rows = self.relation.row_losses(own, seen)
         present = (rows.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)

@@ -2,11 +2,11 @@
 
 from typing import Literal
 
-from pydantic import PositiveFloat
+from pydantic import PositiveFloat, PositiveInt
 
 from paretorank.foundation.section import Section
 
-LabelKind = Literal["binary", "regression", "duration", "count"]
+LabelKind = Literal["binary", "regression", "duration", "count", "ordinal"]
 ParentNames = str | tuple[str, ...] | None
 """One task, several, or none."""
 
@@ -19,7 +19,10 @@ class LabelSpec(Section):
     column: str
     """Column of the log."""
     kind: LabelKind
-    """binary: 0 or 1; regression: any number; duration: a number >= 0; count: 0, 1, 2, ..."""
+    """binary: 0 or 1; regression: any number; duration: a number >= 0; count: 0, 1, 2, ...;
+    ordinal: 0, 1, ..., n_levels - 1"""
+    n_levels: PositiveInt | None = None
+    """Levels of an ordinal label."""
     parent: ParentNames = None
     """Task, or tasks, without which this one cannot happen."""
     observed_when: str | None = None

@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from paretorank.losses import Loss, fill_unobserved, reduce_losses
+from paretorank.losses import Loss, Requests, fill_unobserved, reduce_losses
 from paretorank.tasks.task import TaskConfig
 
 
@@ -50,6 +50,19 @@ class HeadGroup(nn.Module):
             return own
         return own.view(len(own), -1, self.loss.n_outputs)
 
+    def losses(
+        self,
+        outputs: Float[Tensor, "B O"],
+        labels: Float[Tensor, "B T"],
+        requests: Requests | None,
+    ) -> Float[Tensor, "B n"]:
+        """Return the loss of every row for the tasks of this group."""
+        own, label = self.outputs_of(outputs), self.of(labels)
+        if requests is None:
+            alone: Tensor = self.loss(own, label)
+            return alone
+        return self.loss.in_requests(own, label, requests.of(self.columns))
+
 
 class Heads(nn.Module):
     """The losses and output maps of all tasks, on tensors whose last axis is the task."""
@@ -83,11 +96,19 @@ class Heads(nn.Module):
             group.place(firsts)
 
     def losses(
-        self, outputs: Float[Tensor, "B O"], labels: Float[Tensor, "B T"]
+        self,
+        outputs: Float[Tensor, "B O"],
+        labels: Float[Tensor, "B T"],
+        requests: Requests | None = None,
     ) -> Float[Tensor, "B T"]:
-        """Return the loss of every row and task; labels must be finite (see `fill_unobserved`)."""
-        parts = [group.loss(group.outputs_of(outputs), group.of(labels)) for group in self._each()]
-        return self._joined(parts)
+        """Return the loss of every row and task.
+
+        Args:
+            outputs: of all tasks.
+            labels: must be finite (see `fill_unobserved`).
+            requests: which rows were shown together; without it, no loss compares rows.
+        """
+        return self._joined([group.losses(outputs, labels, requests) for group in self._each()])
 
     def task_losses(
         self,
@@ -96,7 +117,10 @@ class Heads(nn.Module):
         observed: Bool[Tensor, "B T"],
         weight: Float[Tensor, " B"] | None = None,
     ) -> Float[Tensor, " T"]:
-        """Return the mean loss of every task over its observed rows; NaN where there is none."""
+        """Return the mean loss of every task over its observed rows, each row by itself.
+
+        NaN for a task without an observed row.
+        """
         losses = self.losses(outputs, fill_unobserved(labels, observed))
         return reduce_losses(losses, observed, weight)
 

@@ -3,18 +3,29 @@
 from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from typing_extensions import override
 
 from paretorank.foundation.section import Section
 from paretorank.losses import (
     BinaryCrossEntropy,
+    Cread,
+    HeteroscedasticLogNormal,
     Huber,
+    JointRankingCalibration,
+    Listwise,
     LogNormal,
     Loss,
+    NegativeBinomial,
+    Ordinal,
+    Pairwise,
     Poisson,
+    ProgressiveTree,
+    Quantile,
     SquaredError,
+    Tweedie,
     WeightedLogistic,
+    ZeroInflatedLogNormal,
 )
 from paretorank.schema.labels import LabelKind, LabelSpec, ParentNames, parent_names
 
@@ -76,10 +87,23 @@ class Task(Section, ABC):
         return (self.label_kind,)
 
 
+class RankingConfig(Section):
+    """A loss that compares the rows of a request, beside the cross-entropy."""
+
+    kind: Literal["pairwise", "listwise", "jrc"]
+    """pairwise: logistic loss of positive against negative rows; listwise: softmax of the positives
+    over the request; jrc: two logits per row, that rank and calibrate together."""
+    weight: PositiveFloat = 0.1
+    """Factor of the ranking loss; the cross-entropy has 1."""
+
+
 class BinaryTask(Task):
     """Something that happens or not; scores are probabilities."""
 
     kind: Literal["binary"] = "binary"
+    ranking: RankingConfig | None = None
+    """A ranking loss within requests, such as { kind = "pairwise", weight = 0.1 }; needs
+    training.loader.shuffle = "requests", so that the rows of a request come together."""
 
     @property
     @override
@@ -88,41 +112,83 @@ class BinaryTask(Task):
 
     @override
     def build_loss(self, *, n_tasks: int) -> Loss:
-        return BinaryCrossEntropy()
-
-
-class RegressionTask(Task):
-    """Any number; scores are expected values (squared) or robust centres (huber)."""
-
-    kind: Literal["regression"] = "regression"
-    loss: Literal["squared", "huber"] = "squared"
-    """squared: the mean matters; huber: outliers pull no more than `huber_delta`."""
-    huber_delta: PositiveFloat = 1.0
-    """Distance from the label, in its unit, beyond which huber grows linearly."""
-
-    @property
-    @override
-    def label_kind(self) -> LabelKind:
-        return self.kind
-
-    @override
-    def build_loss(self, *, n_tasks: int) -> Loss:
-        return Huber(self.huber_delta) if self.loss == "huber" else SquaredError()
+        if self.ranking is None:
+            return BinaryCrossEntropy()
+        match self.ranking.kind:
+            case "pairwise":
+                return Pairwise(self.ranking.weight)
+            case "listwise":
+                return Listwise(self.ranking.weight)
+            case "jrc":
+                return JointRankingCalibration(self.ranking.weight)
 
     @override
     def loss_key(self) -> tuple[str | float, ...]:
-        return ("huber", self.huber_delta) if self.loss == "huber" else ("squared",)
+        if self.ranking is None:
+            return (self.label_kind,)
+        return (self.ranking.kind, self.ranking.weight)
+
+
+class RegressionTask(Task):
+    """Any number; scores are expected values (squared), robust centres (huber) or quantiles."""
+
+    kind: Literal["regression"] = "regression"
+    loss: Literal["squared", "huber", "quantile"] = "squared"
+    """squared: the mean matters; huber: outliers pull no more than `huber_delta`; quantile: the
+    score is the quantile `quantile`, and no expected value."""
+    huber_delta: PositiveFloat = 1.0
+    """Distance from the label, in its unit, beyond which huber grows linearly."""
+    quantile: float = Field(default=0.5, gt=0, lt=1)
+    """Share of the labels that should lie below the score (quantile); 0.5 is the median."""
+
+    @property
+    @override
+    def label_kind(self) -> LabelKind:
+        return self.kind
+
+    @override
+    def build_loss(self, *, n_tasks: int) -> Loss:
+        match self.loss:
+            case "squared":
+                return SquaredError()
+            case "huber":
+                return Huber(self.huber_delta)
+            case "quantile":
+                return Quantile(self.quantile)
+
+    @override
+    def loss_key(self) -> tuple[str | float, ...]:
+        own = {"squared": (), "huber": (self.huber_delta,), "quantile": (self.quantile,)}
+        return (self.loss, *own[self.loss])
 
 
 class DurationTask(Task):
     """Seconds, at least 0; scores are expected seconds."""
 
     kind: Literal["duration"] = "duration"
-    loss: Literal["lognormal", "weighted_logistic"] = "lognormal"
-    """lognormal: models the logarithm, so relative errors count alike; weighted_logistic: odds are
-    the mean duration, without assuming a distribution."""
+    loss: Literal[
+        "lognormal",
+        "lognormal_heteroscedastic",
+        "zero_inflated_lognormal",
+        "weighted_logistic",
+        "tweedie",
+        "cread",
+        "tpm",
+    ] = "lognormal"
+    """lognormal: models the logarithm, so relative errors count alike; lognormal_heteroscedastic:
+    with a spread of each row's own; zero_inflated_lognormal: the chance of any, and how much if so;
+    weighted_logistic: odds are the mean duration, without assuming a distribution; tweedie: the
+    mean, with a variance that grows as its power; cread: chances to last beyond each of `n_steps`
+    thresholds; tpm: a tree of `tree_depth` questions."""
     shift_s: PositiveFloat = 1.0
-    """Seconds added before the logarithm, so that zero durations are allowed (lognormal)."""
+    """Seconds added before the logarithm, so that zero durations are allowed (lognormal and
+    lognormal_heteroscedastic)."""
+    tweedie_power: float = Field(default=1.5, gt=1, lt=2)
+    """Near 1 long durations matter more, near 2 relative errors do (tweedie)."""
+    n_steps: PositiveInt = Field(default=16, le=256)
+    """Thresholds, each with an output of its own (cread)."""
+    tree_depth: PositiveInt = Field(default=4, le=8)
+    """Questions on the way to a leaf; there are 2^depth - 1 outputs (tpm)."""
 
     @property
     @override
@@ -131,21 +197,41 @@ class DurationTask(Task):
 
     @override
     def build_loss(self, *, n_tasks: int) -> Loss:
-        if self.loss == "weighted_logistic":
-            return WeightedLogistic(n_tasks)
-        return LogNormal(n_tasks, shift=self.shift_s)
+        match self.loss:
+            case "lognormal":
+                return LogNormal(n_tasks, shift=self.shift_s)
+            case "lognormal_heteroscedastic":
+                return HeteroscedasticLogNormal(n_tasks, shift=self.shift_s)
+            case "zero_inflated_lognormal":
+                return ZeroInflatedLogNormal(n_tasks)
+            case "weighted_logistic":
+                return WeightedLogistic(n_tasks)
+            case "tweedie":
+                return Tweedie(n_tasks, power=self.tweedie_power)
+            case "cread":
+                return Cread(n_tasks, n_steps=self.n_steps)
+            case "tpm":
+                return ProgressiveTree(n_tasks, depth=self.tree_depth)
 
     @override
     def loss_key(self) -> tuple[str | float, ...]:
-        return (self.loss, self.shift_s) if self.loss == "lognormal" else (self.loss,)
+        own: dict[str, float] = {
+            "lognormal": self.shift_s,
+            "lognormal_heteroscedastic": self.shift_s,
+            "tweedie": self.tweedie_power,
+            "cread": float(self.n_steps),
+            "tpm": float(self.tree_depth),
+        }
+        return (self.loss, own[self.loss]) if self.loss in own else (self.loss,)
 
 
 class CountTask(Task):
     """0, 1, 2, ...; scores are expected counts."""
 
     kind: Literal["count"] = "count"
-    loss: Literal["poisson"] = "poisson"
-    """poisson: the variance is taken to equal the mean."""
+    loss: Literal["poisson", "negative_binomial"] = "poisson"
+    """poisson: the variance is taken to equal the mean; negative_binomial: it is larger, by what
+    the task learns."""
 
     @property
     @override
@@ -154,9 +240,40 @@ class CountTask(Task):
 
     @override
     def build_loss(self, *, n_tasks: int) -> Loss:
-        return Poisson()
+        return NegativeBinomial(n_tasks) if self.loss == "negative_binomial" else Poisson()
+
+    @override
+    def loss_key(self) -> tuple[str | float, ...]:
+        return (self.loss,)
+
+
+class OrdinalTask(Task):
+    """Levels that have an order, such as stars; scores are expected levels."""
+
+    kind: Literal["ordinal"] = "ordinal"
+    n_levels: int = Field(ge=2, le=256)
+    """Labels are 0, 1, ..., n_levels - 1; one to five stars are six levels, of which the lowest
+    never occurs, and costs nothing."""
+
+    @property
+    @override
+    def label_kind(self) -> LabelKind:
+        return self.kind
+
+    @override
+    def build_loss(self, *, n_tasks: int) -> Loss:
+        return Ordinal(n_tasks, self.n_levels)
+
+    @override
+    def label_spec(self, name: str) -> LabelSpec:
+        return super().label_spec(name).model_copy(update={"n_levels": self.n_levels})
+
+    @override
+    def loss_key(self) -> tuple[str | float, ...]:
+        return (self.kind, float(self.n_levels))
 
 
 TaskConfig = Annotated[
-    BinaryTask | RegressionTask | DurationTask | CountTask, Field(discriminator="kind")
+    BinaryTask | RegressionTask | DurationTask | CountTask | OrdinalTask,
+    Field(discriminator="kind"),
 ]
