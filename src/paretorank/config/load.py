@@ -18,7 +18,7 @@ from paretorank.evaluation import Monitor
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
 from paretorank.model import ModelConfig
-from paretorank.tasks import BinaryTask, TaskGraph
+from paretorank.tasks import TaskGraph, refuse_scattered_requests
 
 _VALUE_LENGTH = 60
 _MAX_DEPTH = 20
@@ -52,23 +52,10 @@ def parse_config(
     try:
         TaskGraph.from_tasks(config.tasks)
         Monitor(config.training.early_stopping.monitor, config.label_specs())
-        _check_ranking(config)
+        refuse_scattered_requests(config.tasks, config.training.loader.shuffle)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}", hint=error.hint) from None
     return config
-
-
-def _check_ranking(config: RunConfig) -> None:
-    """Refuse ranking losses on batches of single rows, which hold hardly any pair."""
-    if config.training.loader.shuffle == "requests":
-        return
-    for name, task in config.tasks.items():
-        if isinstance(task, BinaryTask) and task.ranking is not None:
-            raise ConfigError(
-                f"`tasks.{name}.ranking` compares rows of one request, but "
-                'training.loader.shuffle = "rows" scatters them over the batches.',
-                hint='Set training.loader.shuffle = "requests", or remove `ranking`.',
-            )
 
 
 def read_toml(path: Path) -> dict[str, Any]:
