@@ -1,6 +1,6 @@
 """The checks of architectures hold for ours, and find what is wrong with others."""
 
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 import pytest
 import torch
@@ -9,12 +9,13 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from paretorank.architectures import Architecture, ArchitectureConfig, SharedBottomConfig
+from paretorank.architectures.base import Needs
 from paretorank.architectures.shared_bottom import SharedBottom
 from paretorank.blocks import NO_EXTRAS, Extras, Rows
 from paretorank.blocks.grouped_rows import whole_rows
 from paretorank.testing import ContractError, check_architecture, check_network
 
-SMALL = {"expert_dims": (8,), "hidden_dims": (8,), "n_experts": 2}
+SMALL = {"expert_dims": (8,), "hidden_dims": (8,), "n_experts": 2, "prior": ("user", "item")}
 
 
 def small(member: type[BaseModel]) -> BaseModel:
@@ -133,3 +134,22 @@ def test_extras_go_with_their_rows() -> None:
 
     extras = Extras(torch.ones(3, 12, 6), torch.ones(12, 2))
     check_architecture(Config(hidden_dims=(8,)), extras=extras)
+
+
+def test_extras_are_made_up_where_they_are_needed() -> None:
+    class Steered(SharedBottom):
+        def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Tensor:
+            assert extras.by_task is not None
+            assert extras.prior is not None
+            assert extras.by_task.shape[2] == 6
+            assert extras.prior.shape[1] == 4
+            return super().forward(x)
+
+    class Config(SharedBottomConfig):
+        needs: ClassVar[Needs] = Needs(own_tables=True, prior=("user", "item"))
+
+        def build(self, *, prior_dims: tuple[int, ...], **arguments: Any) -> Steered:
+            assert prior_dims == (2, 2)
+            return Steered(self, **arguments)
+
+    check_architecture(Config(hidden_dims=(8,)))

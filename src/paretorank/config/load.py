@@ -19,7 +19,7 @@ from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
 from paretorank.model import ModelConfig, refuse_unfit, refuse_unknown_position
 from paretorank.schema import CategoricalFeature, NumericFeature
-from paretorank.tasks import BinaryTask, TaskGraph
+from paretorank.tasks import TaskGraph, refuse_scattered_requests
 
 _VALUE_LENGTH = 60
 _MAX_DEPTH = 20
@@ -55,7 +55,7 @@ def parse_config(
         _check_position(config)
         Monitor(config.training.early_stopping.monitor, config.label_specs())
         refuse_unfit(config.model, config.features, config.statistics)
-        _check_ranking(config)
+        refuse_scattered_requests(config.tasks, config.training.loader.shuffle)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}", hint=error.hint) from None
     return config
@@ -70,19 +70,6 @@ def _check_position(config: RunConfig) -> None:
             or (isinstance(feature, CategoricalFeature) and not feature.multi)
         ]
         refuse_unknown_position(config.model.position, single)
-
-
-def _check_ranking(config: RunConfig) -> None:
-    """Refuse ranking losses on batches of single rows, which hold hardly any pair."""
-    if config.training.loader.shuffle == "requests":
-        return
-    for name, task in config.tasks.items():
-        if isinstance(task, BinaryTask) and task.ranking is not None:
-            raise ConfigError(
-                f"`tasks.{name}.ranking` compares rows of one request, but "
-                'training.loader.shuffle = "rows" scatters them over the batches.',
-                hint='Set training.loader.shuffle = "requests", or remove `ranking`.',
-            )
 
 
 def read_toml(path: Path) -> dict[str, Any]:

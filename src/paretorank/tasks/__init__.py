@@ -2,6 +2,7 @@
 
 from paretorank.tasks.graph import TaskGraph
 from paretorank.tasks.heads import HeadGroup, Heads
+from paretorank.tasks.ranking import refuse_scattered_requests
 from paretorank.tasks.task import (
     BinaryTask,
     CountTask,
@@ -25,4 +26,5 @@ __all__ = [
     "Task",
     "TaskConfig",
     "TaskGraph",
+    "refuse_scattered_requests",
 ]

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from paretorank.architectures import Architecture
+from paretorank.architectures.base import Needs
 from paretorank.blocks import NO_EXTRAS, Extras, Rows
 from paretorank.blocks.dropout import reseed_dropout
 from paretorank.blocks.grouped_rows import GroupedRows, Groups
@@ -23,6 +24,7 @@ from paretorank.testing.contract import (
 )
 
 N_ROWS = 12
+_PRIOR_DIM = 2
 _GROUP_OF_ROW = [0, 1, 1, 0, 2, 2, 2, 3, 1, 3, 0, 2]
 
 
@@ -31,7 +33,7 @@ def check_architecture(
     *,
     in_dim: int = 6,
     n_tasks: int = 3,
-    extras: Extras = NO_EXTRAS,
+    extras: Extras | None = None,
     **build: Any,
 ) -> None:
     """Check that a configuration builds a network by its seed alone, and check the network.
@@ -40,12 +42,17 @@ def check_architecture(
         config: has `build(in_dim=..., n_tasks=..., generator=...)`.
         in_dim: width of the input of a row.
         n_tasks: tasks.
-        extras: what the configuration's `needs` ask for, on `N_ROWS` rows.
-        **build: more arguments of `build`.
+        extras: on `N_ROWS` rows; made up where absent, if the configuration's `needs` ask for any.
+        **build: more arguments of `build`; `prior_dims` where `needs.prior` names features.
 
     Raises:
         ContractError: names the promise that is broken.
     """
+    needs: Needs = getattr(config, "needs", Needs())
+    if needs.prior:
+        build.setdefault("prior_dims", (_PRIOR_DIM,) * len(needs.prior))
+    if extras is None:
+        extras = _made_up(needs, in_dim, n_tasks, sum(build.get("prior_dims", ())))
 
     def built(seed: int) -> Architecture:
         generator = torch.Generator().manual_seed(seed)
@@ -79,6 +86,11 @@ def check_network(
     _check_grouped_rows(network, x, extras)
     _check_gates(network, x, extras, n_tasks)
     _check_state(network, x, extras)
+
+
+def _made_up(needs: Needs, in_dim: int, n_tasks: int, prior_dim: int) -> Extras:
+    by_task = _draw(n_tasks, N_ROWS, in_dim, seed=7) if needs.own_tables else None
+    return Extras(by_task, _draw(N_ROWS, prior_dim, seed=8) if needs.prior else None)
 
 
 def _nudged(network: Architecture) -> Architecture:
