@@ -361,6 +361,17 @@ def test_a_ranking_loss_needs_batches_of_whole_requests(tmp_path: Path) -> None:
     assert click.ranking == RankingConfig(kind="listwise", weight=0.1)
 
 
+def test_a_ranking_loss_that_a_relation_would_drop_is_refused(tmp_path: Path) -> None:
+    settings = (
+        'tasks.like.ranking={kind = "listwise"}',
+        "training.loader.shuffle=requests",
+        "model.relations.kind=esmm",
+    )
+    error = refusal(tmp_path, MINIMAL, *settings)
+    assert "`tasks.like.ranking` would have no effect" in str(error)
+    assert "esmm" in str(error)
+
+
 def test_a_ranking_loss_must_be_one_that_exists(tmp_path: Path) -> None:
     error = refusal(tmp_path, MINIMAL, 'tasks.click.ranking={kind = "lambdarank"}')
     assert "tasks.click.ranking.kind" in str(error)

@@ -150,3 +150,8 @@ class Relation(nn.Module, ABC):
 
 class RelationSection(Section, ABC):
     """What the configurations of all relations have."""
+
+    @property
+    def replaces_losses(self) -> bool:
+        """Return whether binary tasks with parents descend another loss than their own."""
+        return False

@@ -26,6 +26,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from pydantic import Field, NonNegativeFloat
 from torch import Tensor, nn
+from typing_extensions import override
 
 from paretorank.blocks import uniform_parameter
 from paretorank.losses import reduce_losses
@@ -48,6 +49,11 @@ class ESCM2Config(RelationSection):
     """Share of the weighted loss in the loss of a task with parents."""
     lambda_global: NonNegativeFloat = 1.0
     """Share of the joint event's loss."""
+
+    @property
+    @override
+    def replaces_losses(self) -> bool:
+        return True
 
     def build(self, graph: Dependencies, *, in_dim: int, generator: torch.Generator) -> "ESCM2":
         """Return the relation with initial values drawn from `generator`."""

@@ -17,6 +17,7 @@ from typing import Literal
 import torch
 from jaxtyping import Float
 from torch import Tensor
+from typing_extensions import override
 
 from paretorank.relations.base import Dependencies, RelationSection, RowLosses, Seen
 from paretorank.relations.entire_space import EntireSpace
@@ -26,6 +27,11 @@ class ESMMConfig(RelationSection):
     """Learn what comes after other tasks from all impressions, as a product of chances."""
 
     kind: Literal["esmm"] = "esmm"
+
+    @property
+    @override
+    def replaces_losses(self) -> bool:
+        return True
 
     def build(self, graph: Dependencies, *, in_dim: int, generator: torch.Generator) -> "ESMM":
         """Return the relation with initial values drawn from `generator`."""

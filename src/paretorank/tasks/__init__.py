@@ -2,7 +2,7 @@
 
 from paretorank.tasks.graph import TaskGraph
 from paretorank.tasks.heads import HeadGroup, Heads
-from paretorank.tasks.ranking import refuse_scattered_requests
+from paretorank.tasks.ranking import refuse_ranking_of_joint_events, refuse_scattered_requests
 from paretorank.tasks.task import (
     BinaryTask,
     CountTask,
@@ -26,5 +26,6 @@ __all__ = [
     "Task",
     "TaskConfig",
     "TaskGraph",
+    "refuse_ranking_of_joint_events",
     "refuse_scattered_requests",
 ]

@@ -1,4 +1,4 @@
-"""Ranking losses need the rows of a request together."""
+"""What ranking losses need: the rows of a request together, and a loss to stand in."""
 
 from collections.abc import Mapping
 
@@ -24,4 +24,23 @@ def refuse_scattered_requests(tasks: Mapping[str, TaskConfig], shuffle: str) -> 
                 f"`tasks.{name}.ranking` compares rows of one request, but "
                 f"training.loader.shuffle = {shuffle!r} scatters them over the batches.",
                 hint='Set training.loader.shuffle = "requests", or remove `ranking`.',
+            )
+
+
+def refuse_ranking_of_joint_events(tasks: Mapping[str, TaskConfig], relation: str) -> None:
+    """Refuse ranking losses of tasks whose own loss a relation replaces.
+
+    Args:
+        tasks: all tasks.
+        relation: the kind of the relation, which replaces the losses of tasks with parents.
+
+    Raises:
+        ConfigError: such a task has a ranking loss, which would be dropped.
+    """
+    for name, task in tasks.items():
+        if isinstance(task, BinaryTask) and task.ranking is not None and task.parents:
+            raise ConfigError(
+                f"`tasks.{name}.ranking` would have no effect: the relation {relation!r} learns "
+                f"{name!r} together with its parents, with another loss.",
+                hint="Remove `ranking` of this task, or choose another model.relations.",
             )
