@@ -6,7 +6,7 @@ Experts are Swish(BatchNorm(...)), so that their outputs have one scale. At the 
 meta-experts of each group and shared ones read the input, each through a feature gate of low rank.
 At the second level, a task sees its own experts, those of its group and the shared ones. A
 self-gate adds the own experts of a group or task as a residual, so that they are trained.
-The authors have published no code; the wiring is our reading of the paper, not a reproduction.
+
 We deviate: each layer of an expert is normalised, not the last one only; the shared stream mixes
 shared meta-experts only, so that a group's experts get no gradient from other groups at any level,
 and has no self-gate; feature gates stand at the first level only and start as the identity.
