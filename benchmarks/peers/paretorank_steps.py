@@ -1,6 +1,6 @@
 """paretorank: what one training step does, on batches that are in memory.
 
-python paretorank_steps.py FOLDER mmoe|shared_bottom [BATCH]
+python paretorank_steps.py FOLDER mmoe|ple|shared_bottom [BATCH]
 """
 
 import os
@@ -10,7 +10,17 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 import itertools
 
 import torch
-from setting import BATCH, BOTTOM_DIMS, FOLDER, MODEL, N_BATCHES, STEPS_PER_TURN
+from setting import (
+    BATCH,
+    BOTTOM_DIMS,
+    EXPERT_DIMS,
+    FOLDER,
+    MODEL,
+    N_BATCHES,
+    N_SHARED_EXPERTS,
+    N_TASK_EXPERTS,
+    STEPS_PER_TURN,
+)
 from turns import take_turns
 
 from paretorank.config import load_config
@@ -26,6 +36,10 @@ keep_freed_memory()
 settings = [f"training.batch_size={BATCH}"]
 if MODEL == "shared_bottom":
     settings.append(f"model.architecture={{kind='shared_bottom', hidden_dims={BOTTOM_DIMS}}}")
+if MODEL == "ple":
+    counts = f"n_task_experts={N_TASK_EXPERTS}, n_shared_experts={N_SHARED_EXPERTS}"
+    kind = f"kind='ple', n_levels=1, {counts}, expert_dims={EXPERT_DIMS}"
+    settings.append(f"model.architecture={{{kind}}}")
 config = load_config(FOLDER / "workload.toml", settings)
 train = prepare(config).split("train")
 model, balancer = build(config, train)

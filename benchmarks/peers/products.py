@@ -1,6 +1,6 @@
 """The bound: nothing but the matrix products of a step, in the same shapes, into buffers at hand.
 
-python products.py FOLDER mmoe|shared_bottom [BATCH]
+python products.py FOLDER mmoe|ple|shared_bottom [BATCH]
 
 Forward, gradient of the weights, gradient of the inputs: what no step of the same model can do
 without. Our speed divided by this one's is the share of the machine's rate of multiplication.
@@ -26,7 +26,7 @@ torch.set_num_threads(2)
 in_dim = len(cardinalities()) * EMBEDDING_DIM + len(numbers())
 n_tasks = len(LABELS)
 layers = []  # (banks, inputs, outputs): one product, or one for each bank
-if MODEL == "mmoe":
+if MODEL in {"mmoe", "ple"}:  # the PLE of this benchmark has one level and as many experts
     first, second = EXPERT_DIMS
     layers += [(1, in_dim, N_EXPERTS * first), (N_EXPERTS, first, second)]
     layers += [(1, in_dim, n_tasks * N_EXPERTS), (n_tasks, second, TOWER_DIMS[0])]

@@ -1,6 +1,6 @@
 """torch-rechub: its model and its trainer's optimizer, stepped on tensors that are in memory.
 
-python rechub.py FOLDER mmoe|shared_bottom [BATCH]
+python rechub.py FOLDER mmoe|ple|shared_bottom [BATCH]
 """
 
 import numpy as np
@@ -15,6 +15,8 @@ from setting import (
     MODEL,
     N_BATCHES,
     N_EXPERTS,
+    N_SHARED_EXPERTS,
+    N_TASK_EXPERTS,
     STEPS_PER_TURN,
     TOWER_DIMS,
     cardinalities,
@@ -22,7 +24,7 @@ from setting import (
     numbers,
 )
 from torch_rechub.basic.features import DenseFeature, SparseFeature
-from torch_rechub.models.multi_task import MMOE, SharedBottom
+from torch_rechub.models.multi_task import MMOE, PLE, SharedBottom
 from torch_rechub.trainers import MTLTrainer
 from turns import take_turns
 
@@ -35,6 +37,10 @@ kinds = ["classification"] * len(LABELS)
 towers = [{"dims": TOWER_DIMS} for _ in LABELS]
 if MODEL == "mmoe":
     model = MMOE(features, kinds, N_EXPERTS, {"dims": EXPERT_DIMS}, towers)
+elif MODEL == "ple":
+    counts = {"n_expert_specific": N_TASK_EXPERTS, "n_expert_shared": N_SHARED_EXPERTS}
+    experts = {"expert_params": {"dims": EXPERT_DIMS}, "tower_params_list": towers}
+    model = PLE(features, kinds, n_level=1, **counts, **experts)
 else:
     model = SharedBottom(features, kinds, {"dims": BOTTOM_DIMS}, towers)
 trainer = MTLTrainer(model, task_types=kinds, optimizer_params={"lr": LEARNING_RATE}, n_epoch=1)

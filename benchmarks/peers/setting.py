@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 EMBEDDING_DIM, N_EXPERTS, EXPERT_DIMS, BOTTOM_DIMS, TOWER_DIMS = 16, 8, [256, 128], [512, 256], [64]
+N_TASK_EXPERTS, N_SHARED_EXPERTS = 2, 4
 LEARNING_RATE, LABELS, N_BATCHES = 1e-3, ("click", "conversion"), 16
 BATCH = int(sys.argv[3]) if len(sys.argv) > 3 else 2048
 FOLDER, MODEL = Path(sys.argv[1]), sys.argv[2]
