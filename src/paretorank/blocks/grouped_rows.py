@@ -96,8 +96,10 @@ class _GroupedLinear(torch.autograd.Function):
         # One copy of the weight per step lets both products read contiguous columns.
         by_part = weight.index_select(1, columns)
         n_own = own.shape[1]
-        result = torch.addmm(bias, own, by_part[:, :n_own].t())
-        _add_spread_(result, shared @ by_part[:, n_own:].t(), groups[0])
+        result = own @ by_part[:, :n_own].t()
+        # The bias comes with the group's part: adding it to every row would cost a pass of its own.
+        common = torch.addmm(bias, shared, by_part[:, n_own:].t())
+        _add_spread_(result, common, groups[0])
         ctx.save_for_backward(own, shared, by_part, columns, *groups)
         return result
 
