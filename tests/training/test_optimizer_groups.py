@@ -10,6 +10,7 @@ from paretorank.data.layout import CategoricalColumn, Layout, NumericColumn, Tab
 from paretorank.model import ModelConfig, MultiTaskRanker, build_model
 from paretorank.tasks import BinaryTask, DurationTask
 from paretorank.training import TrainingConfig
+from paretorank.training.dense_adam import DenseAdam
 from paretorank.training.optimizers import Optimizers, build_optimizers
 from paretorank.training.row_optimizers import RowAdagrad, RowAdam
 
@@ -82,10 +83,10 @@ def test_tables_get_their_own_row_wise_optimizers_and_rates() -> None:
     built = optimizers(config)
     kinds = {name: type(optimizer) for name, optimizer in built.by_name.items()}
     assert kinds == {
-        "dense": torch.optim.AdamW,
+        "dense": DenseAdam,
         "tables": RowAdagrad,
         "wide": RowAdagrad,
-        "balancer": torch.optim.Adam,
+        "balancer": DenseAdam,
     }
     rates = {name: optimizer.param_groups[0]["lr"] for name, optimizer in built.by_name.items()}
     assert rates == {"dense": 0.1, "tables": 0.2, "wide": 0.3, "balancer": 0.4}

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from paretorank.model.ranker import MultiTaskRanker
+from paretorank.training.dense_adam import DenseAdam
 from paretorank.training.row_optimizers import RowAdagrad, RowAdam
 from paretorank.training.settings import TrainingConfig
 
@@ -74,9 +75,7 @@ def build_optimizers(
         {"params": [dense[n] for n in dense if n not in decayed], "weight_decay": 0.0},
     ]
     by_name: dict[str, torch.optim.Optimizer] = {
-        "dense": torch.optim.AdamW(
-            [group for group in groups if group["params"]], lr=config.learning_rate, fused=True
-        )
+        "dense": DenseAdam([group for group in groups if group["params"]], lr=config.learning_rate)
     }
     row_optimizer = RowAdam if config.embedding_optimizer == "adam" else RowAdagrad
     if embeddings := model.embedding_parameters():
@@ -84,7 +83,9 @@ def build_optimizers(
     if wide := model.wide_parameters():
         by_name["wide"] = row_optimizer(wide, lr=config.wide_learning_rate)
     if own := list(balancer.parameters()):
-        by_name["balancer"] = torch.optim.Adam(own, lr=config.balancer_learning_rate)
+        by_name["balancer"] = DenseAdam(
+            [{"params": own, "weight_decay": 0.0}], lr=config.balancer_learning_rate
+        )
     for optimizer in by_name.values():
         for group in optimizer.param_groups:
             group["full_lr"] = group["lr"]
