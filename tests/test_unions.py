@@ -15,7 +15,7 @@ from paretorank.architectures import Architecture, ArchitectureConfig
 from paretorank.balancing import BalancerConfig, LossBalancer
 from paretorank.blocks import Extras
 from paretorank.embedding import InputField, Interaction, InteractionConfig
-from paretorank.foundation.section import Section
+from paretorank.foundation.section import Section, describe_sections
 from paretorank.losses import Loss
 from paretorank.relations import Dependencies, Relation, RelationConfig, Seen
 from paretorank.schema import FeatureConfig
@@ -82,6 +82,7 @@ def test_every_member_is_a_section_that_says_what_it_is(member: type[BaseModel])
 
 @each
 def test_every_key_of_a_member_is_described(member: type[BaseModel]) -> None:
+    describe_sections()
     undescribed = [n for n, f in member.model_fields.items() if n != "kind" and not f.description]
     assert not undescribed
 

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from paretorank.foundation.section import Section
+from paretorank.foundation.section import Section, describe_sections
 
 
 class _Example(Section):
@@ -39,4 +39,5 @@ def test_sections_cannot_be_changed() -> None:
 
 
 def test_the_docstring_under_a_field_describes_it() -> None:
+    describe_sections()
     assert _Example.model_fields["count"].description == "How many."

@@ -15,6 +15,7 @@ from pydantic.fields import FieldInfo
 
 from paretorank.config.run import RunConfig
 from paretorank.foundation.errors import ConfigError
+from paretorank.foundation.section import describe_sections
 from paretorank.foundation.suggestions import did_you_mean
 
 _WORDS = {int: "integer", float: "number", str: "text", bool: "true or false", dict: "table"}
@@ -61,6 +62,7 @@ def explain_key(key: str = "") -> list[Explanation]:
     Raises:
         ConfigError: there is no such key.
     """
+    describe_sections()
     places = [_Place(annotation=RunConfig)]
     walked: list[str] = []
     for part in _parts(key):
@@ -76,6 +78,7 @@ def explain_key(key: str = "") -> list[Explanation]:
 
 def json_schema() -> dict[str, Any]:
     """Return the JSON schema of a whole configuration."""
+    describe_sections()
     schema: dict[str, Any] = RunConfig.model_json_schema()
     return schema
 
