@@ -18,7 +18,7 @@ COLUMNS = {
     "huge integers": pl.Series([2**62 + i % 3 for i in range(500)]),
     "moments": pl.Series(
         [dt.datetime(2022, 1, 1) + dt.timedelta(hours=int(h)) for h in _RNG.integers(0, 99, 500)]  # noqa: DTZ001 - as logs have them
-    ),
+    ).to_physical(),
 }
 
 

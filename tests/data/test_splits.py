@@ -1,6 +1,7 @@
 """Which rows are for training, validation and test."""
 
 import datetime as dt
+from typing import Literal
 
 import numpy as np
 import polars as pl
@@ -60,6 +61,16 @@ def test_the_last_rows_are_test_and_those_before_validation(kind: str) -> None:
     found = _split(frame, by="time", valid_fraction=0.2, test_fraction=0.1)
     expected = np.repeat([0, 1, 2], [700, 200, 100])
     assert found[frame["time"].arg_sort().to_numpy()].tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("unit", ["ms", "us", "ns"])
+def test_moments_for_which_python_has_no_date_are_ordered_like_others(
+    unit: Literal["ms", "us", "ns"],
+) -> None:
+    far = [-(2**62), -(2**61), *range(6), 2**61, 2**62]
+    frame = pl.DataFrame({"time": pl.Series(far).cast(pl.Datetime(unit))})
+    found = _split(frame, by="time", valid_fraction=0.2, test_fraction=0.1)
+    assert found.tolist() == [0] * 7 + [1, 1, 2]
 
 
 def test_no_row_of_train_is_as_late_as_a_later_split() -> None:

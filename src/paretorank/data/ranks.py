@@ -19,7 +19,7 @@ _CELLS = 4096
 def values_at(
     frame: pl.LazyFrame, ranks: Sequence[int], *, most_rows: int = _MOST_ROWS
 ) -> list[Any]:
-    """Return what stands at the given places, from 0, of the sorted column of numbers or moments.
+    """Return what stands at the given places, from 0, of the sorted column of numbers.
 
     Args:
         frame: one column without nulls and NaN.
@@ -39,11 +39,11 @@ def _value_at(frame: pl.LazyFrame, name: str, rank: int, most_rows: int) -> Any:
             return low
         if n_rows <= most_rows:
             return collect(frame)[name].sort()[rank]
-        first, last = (facts[end].to_physical().cast(pl.Float64).item() for end in ("low", "high"))
+        first, last = (facts[end].cast(pl.Float64).item() for end in ("low", "high"))
         # Floats cannot tell huge integers apart, and infinite ends have no cells between them.
         if not (first < last and math.isfinite(last - first)):
             return collect(frame)[name].sort()[rank]
-        place = (value.to_physical().cast(pl.Float64) - first) / (last - first)
+        place = (value.cast(pl.Float64) - first) / (last - first)
         cell = (place * _CELLS).floor().clip(0, _CELLS - 1).cast(pl.Int32)
         counts = collect(frame.group_by(cell.alias("cell")).agg(pl.len())).sort("cell")
         before = counts["len"].cum_sum() - counts["len"]

@@ -78,7 +78,8 @@ def _by_time(column: str, split: SplitConfig, frame: pl.LazyFrame, split_from: i
             f"data.keys.time: the column {column!r} is {dtype}, which has no order in time.",
             hint="Give a date-time or a number that grows, such as seconds since 1970.",
         )
-    moment = pl.col(column).fill_nan(None) if dtype.is_float() else pl.col(column)
+    # Numbers behind moments: Python has no date for some of those that a column may hold.
+    moment = (pl.col(column).fill_nan(None) if dtype.is_float() else pl.col(column)).to_physical()
     divided = pl.col(ROW_COLUMN) >= split_from if split_from else pl.lit(True)
     times = frame.filter(divided).select(moment.drop_nulls())
     n_rows = collect(times.select(pl.len())).item()
@@ -89,8 +90,9 @@ def _by_time(column: str, split: SplitConfig, frame: pl.LazyFrame, split_from: i
     shares = (1 - split.test_fraction, 1 - split.test_fraction - split.valid_fraction)
     ranks = [min(n_rows - 1, round(n_rows * share)) for share in shares]
     test_from, valid_from = values_at(times, ranks)
-    later = moment >= pl.lit(test_from, dtype=dtype) if split.test_fraction else pl.lit(False)
-    middle = moment >= pl.lit(valid_from, dtype=dtype) if split.valid_fraction else later
+    number = times.collect_schema()[column]
+    later = moment >= pl.lit(test_from, dtype=number) if split.test_fraction else pl.lit(False)
+    middle = moment >= pl.lit(valid_from, dtype=number) if split.valid_fraction else later
     return _chain(divided & later, divided & middle)
 
 
