@@ -34,12 +34,27 @@ FIGURES = (
     ("long_view", "gauc"),
     ("play_time", "xauc"),
 )
+AFTER_CLICK = [f"tasks.{name}.parent=click" for name in ("long_view", "like", "profile_enter")]
+"""What relations need. A few likes and visits happen without a click; they count as none there."""
 MODELS = {
     "as written": [],
     "shared_bottom": ["model.architecture.kind=shared_bottom"],
     "omoe": ["model.architecture.kind=omoe"],
     "mmoe": ["model.architecture.kind=mmoe"],
     "attention_mmoe": ["model.architecture.kind=attention_mmoe"],
+    "cross_stitch": ["model.architecture.kind=cross_stitch"],
+    "dselect_k": ["model.architecture.kind=dselect_k"],
+    "cgc": ["model.architecture.kind=cgc"],
+    "ple": ["model.architecture.kind=ple"],
+    "adatt": ["model.architecture.kind=adatt"],
+    "home": ["model.architecture.kind=home"],
+    "stem": ["model.architecture.kind=stem"],
+    "pepnet": ["model.architecture={kind='pepnet', prior=['user_id', 'video_id']}"],
+    "esmm": ["model.relations.kind=esmm", *AFTER_CLICK],
+    "escm2": ["model.relations.kind=escm2", *AFTER_CLICK],
+    "aitm": ["model.relations.kind=aitm", *AFTER_CLICK],
+    "dbmtl": ["model.relations.kind=dbmtl", *AFTER_CLICK],
+    "parent_logit": ["model.relations.kind=parent_logit", *AFTER_CLICK],
     "no statistics": ["statistics={}"],
     "equal weights": ["balancer={kind='equal'}"],
     "no wide part": ["model.wide=false"],
