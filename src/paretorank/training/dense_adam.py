@@ -16,11 +16,11 @@ from paretorank.training.compiler import leave_compiler_out
 
 
 class DenseAdam(torch.optim.AdamW):
-    """Fused AdamW; parameters without a gradient are left alone."""
+    """Fused AdamW; what has no gradient is left alone, and only groups that say so decay."""
 
     def __init__(self, params: Any, *, lr: float) -> None:
         leave_compiler_out()
-        super().__init__(params, lr=lr, fused=True)
+        super().__init__(params, lr=lr, weight_decay=0.0, fused=True)
 
     @torch.no_grad()
     def step(self, closure: Callable[[], float] | None = None) -> None:  # type: ignore[override]

@@ -83,9 +83,7 @@ def build_optimizers(
     if wide := model.wide_parameters():
         by_name["wide"] = row_optimizer(wide, lr=config.wide_learning_rate)
     if own := list(balancer.parameters()):
-        by_name["balancer"] = DenseAdam(
-            [{"params": own, "weight_decay": 0.0}], lr=config.balancer_learning_rate
-        )
+        by_name["balancer"] = DenseAdam(own, lr=config.balancer_learning_rate)
     for optimizer in by_name.values():
         for group in optimizer.param_groups:
             group["full_lr"] = group["lr"]

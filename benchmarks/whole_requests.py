@@ -1,6 +1,6 @@
 """What whole requests in a batch save, and what they cost: step time and test AUC.
 
-    python benchmarks/requests.py [--rows 300000] [--rows-per-request 10] [--seeds 3] [--rounds 9]
+    python benchmarks/whole_requests.py [--rows 300000] [--rows-per-request 10] [--seeds 3]
 
 The same model on the same log, shuffled row by row, and request by request with the arithmetic of
 a request's common columns done once. Steps take turns in one process; printed is the median of the
