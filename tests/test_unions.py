@@ -13,7 +13,14 @@ from torch import Tensor
 
 import paretorank
 from paretorank.architectures import Architecture, ArchitectureConfig, MMoEConfig
-from paretorank.balancing import Balancer, BalancerConfig
+from paretorank.balancing import (
+    Balancer,
+    BalancerConfig,
+    GramianBalancer,
+    JacobianBalancer,
+    LossBalancer,
+    RowBalancer,
+)
 from paretorank.blocks import Extras
 from paretorank.data.batch import Batch
 from paretorank.embedding import InputField, Interaction, InteractionConfig
@@ -116,6 +123,9 @@ def algorithm_files() -> list[Path]:
     for package, base in (
         ("architectures", Architecture),
         ("balancing", LossBalancer),
+        ("balancing", GramianBalancer),
+        ("balancing", JacobianBalancer),
+        ("balancing", RowBalancer),
         ("losses", Loss),
         ("embedding", Interaction),
         ("relations", Relation),
