@@ -117,21 +117,22 @@ def test_every_member_is_found_by_its_kind(union: Any, group: list[type[BaseMode
         assert type(adapter.validate_json(example.model_dump_json())) is member
 
 
+BALANCERS_OF_ANY_KIND = (LossBalancer, GramianBalancer, JacobianBalancer, RowBalancer)
+
+
 def algorithm_files() -> list[Path]:
     """Return the files that define an architecture, a balancer, a loss or a relation."""
     found = []
-    for package, base in (
+    bases: tuple[tuple[str, Any], ...] = (
         ("architectures", Architecture),
-        ("balancing", LossBalancer),
-        ("balancing", GramianBalancer),
-        ("balancing", JacobianBalancer),
-        ("balancing", RowBalancer),
+        ("balancing", BALANCERS_OF_ANY_KIND),
         ("losses", Loss),
         ("embedding", Interaction),
         ("relations", Relation),
-    ):
+    )
+    for package, base in bases:
         for path in sorted((SOURCE / package).glob("*.py")):
-            if path.stem in {"__init__", "base", "interaction"}:
+            if path.stem in {"__init__", "base", "interaction", "gradient_balancer"}:
                 continue
             module = import_module(f"paretorank.{package}.{path.stem}")
             classes = inspect.getmembers(module, inspect.isclass)
