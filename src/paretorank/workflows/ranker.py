@@ -19,10 +19,11 @@ from paretorank.foundation.progress import Listener, silent
 from paretorank.model import MultiTaskRanker
 from paretorank.schema import SplitConfig
 from paretorank.training import FitReport
-from paretorank.workflows.evaluate import evaluate_frame, refuse_another_log
+from paretorank.workflows.evaluate import evaluate_frame
 from paretorank.workflows.ingest import Prepared, ingest_request, prepare
 from paretorank.workflows.predict import load_model, predict_frame
 from paretorank.workflows.run_folder import RunFolder
+from paretorank.workflows.scored_log import refuse_another_log
 from paretorank.workflows.train import train_run
 
 _SPLIT = "__given_split"
