@@ -13,7 +13,7 @@ def dominates(
     better: Float[np.ndarray, " K"], costs: Float[np.ndarray, "N K"]
 ) -> Bool[np.ndarray, " N"]:
     """Return which points cost no less in anything, and more in something, than one point."""
-    beaten: np.ndarray = (costs >= better).all(axis=1) & (costs > better).any(axis=1)
+    beaten: np.ndarray = np.all(costs >= better, axis=1) & np.any(costs > better, axis=1)
     return beaten
 
 
