@@ -94,9 +94,13 @@ class GridTable:
         lines = [_row(["", *columns]), _row(["---", *["---:"] * len(columns)])]
         for row in rows:
             cells = [name.format(row=row, column=column) for column in columns]
-            known = [str(self.difference(c)) if c in self.runs else MISSING for c in cells]
-            lines.append(_row([row, *known]))
+            lines.append(_row([row, *map(self._mean_difference, cells)]))
         return "\n".join(lines)
+
+    def _mean_difference(self, cell: str) -> str:
+        if cell == self.base:
+            return "base"
+        return str(self.difference(cell)) if cell in self.runs else MISSING
 
     def _cells_of_row(self, cell: str) -> list[str]:
         runs, base = self.runs[cell], self.cost(self.base)

@@ -8,7 +8,9 @@ Small on purpose: embeddings of 8, experts of 64 and 32 units where a run has 25
 Learning rates of 0.004 do best for MMoE without a relation on the validation rows of KuaiRand,
 among 0.001, 0.002 and 0.004; no cell has rates of its own. The balancer is that of uncertainty, all
 else as the adapters write it. One process, one thread. The relations need `parent = "click"`, so
-that all cells have it and all are judged on the same labels: each task on all impressions.
+that all cells have it and all are judged on the same labels: each task on all impressions. ESMM and
+ESCM2 learn that nothing happens without a click; on KuaiRand a little does, and is judged so.
+The feed is simulated once; remove RESULTS to simulate another.
 
 Every cell is trained with the first seed; with the others, unless `--full`, every architecture
 without a relation, and every relation on three of them.

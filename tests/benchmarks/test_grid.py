@@ -146,7 +146,8 @@ def test_a_table_shows_what_is_missing_and_why(
     assert rows[4] == "| b x | 1 | - | - | 1.00 | 2.0 | 4 |"
     assert rows[5] == "| c x | 0 | - | - | - | - | - |"
     assert rows[-1] == "c x: no luck"
-    assert table.cross(["a", "d"], ["x", "y"]).splitlines()[2:] == [
+    assert table.cross(["base", "a", "d"], ["x", "y"]).splitlines()[2:] == [
+        "| base | base | - |",
         "| a | +100.0 ±0.0* | - |",
         "| d | - | - |",
     ]
