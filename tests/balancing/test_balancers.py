@@ -10,6 +10,8 @@ from torch import Tensor, nn
 
 from paretorank.balancing import (
     FAMO,
+    UWO,
+    UWSO,
     BalancerConfig,
     GradientSection,
     LossBalancer,
@@ -20,7 +22,11 @@ from paretorank.foundation.errors import ConfigError
 KINDS = [
     "equal",
     "static",
+    "scheduled",
     "uncertainty",
+    "uw_o",
+    "uw_so",
+    "prioritisation",
     "constant",
     "cosmos",
     "dwa",
@@ -36,12 +42,18 @@ KINDS = [
 ]
 SETTINGS = {
     "dwa": ', "window_steps": 2',
+    "prioritisation": ', "base_steps": 2, "window_steps": 2',
+    "scheduled": ', "growth": {"b": 1.5}, "window_steps": 2',
     "static": ', "weights": {"b": 2.5}',
     "stch": ', "weights": {"b": 2.5}, "reference": {"a": 0.1}',
 }
 NAMES = ("a", "b", "c")
 LOSSES = (0.8, 0.05, 3.0)
 REVISED = "uncertainty-revised"
+MEMORIES = [
+    *("uncertainty", REVISED, "uw", "imtl_l", "dwa", "famo", "random"),
+    *("uw_so", "prioritisation", "scheduled"),
+]
 
 
 def build(kind: str) -> LossBalancer:
@@ -100,8 +112,8 @@ def test_the_total_is_one_finite_number_and_all_weights_are_finite(balancer: Los
 
 
 def test_the_weights_agree_with_finite_differences(balancer: LossBalancer) -> None:
-    if isinstance(balancer, FAMO):
-        pytest.skip("its normaliser is a constant by definition; its weights are pinned instead")
+    if isinstance(balancer, FAMO | UWO | UWSO):
+        pytest.skip("it has a factor that is a constant by definition; its weights are pinned")
     step(balancer, 0.9, 0.1, 2.0)
 
     def total(losses: Tensor) -> Tensor:
@@ -188,7 +200,7 @@ def test_state_survives_saving_and_loading(kind: str) -> None:
         step(balancer, *LOSSES)
 
 
-@pytest.mark.parametrize("kind", ["uncertainty", REVISED, "uw", "imtl_l", "dwa", "famo", "random"])
+@pytest.mark.parametrize("kind", MEMORIES)
 def test_a_balancer_with_a_memory_weighs_differently_without_it(kind: str) -> None:
     balancer = build(kind)
     for shrink in (1.0, 0.7, 0.6, 0.5, 0.45):
@@ -231,6 +243,17 @@ def test_the_weight_of_a_task_that_does_not_exist_is_refused() -> None:
         '{"kind": "pbi", "weights": {"a": 0}}',
         '{"kind": "dwa", "temperature": 0}',
         '{"kind": "famo", "learning_rate": -0.1}',
+        '{"kind": "famo", "weight_decay": -1}',
+        '{"kind": "pbi", "theta": -1}',
+        '{"kind": "stch", "weights": {"a": -1}}',
+        '{"kind": "constant", "weights": {"a": -1}}',
+        '{"kind": "geometric_mean", "weights": {"a": 1}}',
+        '{"kind": "random", "seed": 1}',
+        '{"kind": "uw", "lower_bound": 0}',
+        '{"kind": "imtl_l", "learning_rate": 1}',
+        '{"kind": "sum", "weights": {"a": 1}}',
+        '{"kind": "uw_so", "temperature": 0}',
+        '{"kind": "uw_so", "first_steps": 0}',
         '{"kind": "uncertainty", "form": "variance"}',
         '{"kind": "mgda"}',
     ],

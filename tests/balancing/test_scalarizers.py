@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from pydantic import TypeAdapter
 from torch import Tensor
 from torchjd import scalarization
 
@@ -27,6 +28,20 @@ from paretorank.balancing import (
 )
 from paretorank.foundation.errors import TrainingError
 
+OURS = {
+    "COSMOS": "cosmos",
+    "Constant": "constant",
+    "DWA": "dwa",
+    "FAMO": "famo",
+    "GeometricMean": "geometric_mean",
+    "IMTLL": "imtl_l",
+    "Mean": "mean",
+    "PBI": "pbi",
+    "Random": "random",
+    "STCH": "stch",
+    "Sum": "sum",
+    "UW": "uw",
+}
 VALUES: dict[str, Any] = json.loads(
     (Path(__file__).parents[1] / "values" / "balancing.json").read_text()
 )
@@ -53,6 +68,18 @@ def total_and_weights(balancer: LossBalancer, *values: float) -> tuple[float, li
     total.backward()
     assert losses.grad is not None
     return float(total.detach()), losses.grad.tolist()
+
+
+def test_every_scalarizer_that_torchjd_offers_has_a_name_here() -> None:
+    offered = {
+        name
+        for name in scalarization.__all__
+        if issubclass(getattr(scalarization, name), scalarization.Scalarizer)
+    } - {"Scalarizer"}
+    assert offered == set(OURS)
+    assert set(OURS.values()) <= set(
+        TypeAdapter(BalancerConfig).json_schema()["discriminator"]["mapping"]
+    )
 
 
 def test_the_geometric_mean_has_its_pinned_value_and_weights() -> None:
@@ -122,6 +149,45 @@ def test_the_scales_of_imtl_have_the_pinned_total_and_gradients() -> None:
     assert total == pytest.approx(pinned["total"], abs=1e-9)
     slopes = [float(p.grad) for p in balancer.parameters() if p.grad is not None]
     assert slopes == pytest.approx(pinned["grad_s"], abs=1e-9)
+
+
+def test_the_scales_of_imtl_settle_where_every_scaled_loss_is_one() -> None:
+    balancer, losses = build(IMTLLConfig()), VALUES["losses"]
+    optimizer = torch.optim.Adam(balancer.parameters(), lr=0.05)
+    for _ in range(600):
+        optimizer.zero_grad()
+        _, weights = total_and_weights(balancer, *losses)
+        optimizer.step()
+    scales = [float(parameter.detach()) for parameter in balancer.parameters()]
+    assert scales == pytest.approx(VALUES["imtl_l"]["stationary_s"], abs=1e-3)
+    scaled = [w * loss for w, loss in zip(weights, losses, strict=True)]
+    assert scaled == pytest.approx([1.0, 1.0, 1.0], abs=1e-3)
+
+
+def test_uncertainty_as_in_torchjd_has_the_pinned_total_and_settles_at_its_optimum() -> None:
+    pinned = VALUES["all_half_as_in_torchjd_and_libmtl"]
+    balancer = build(UWConfig())
+    for parameter, value in zip(balancer.parameters(), VALUES["s_log_variance"], strict=True):
+        parameter.data.fill_(value)
+    total, _ = total_and_weights(balancer, *VALUES["losses"])
+    assert total == pytest.approx(pinned["total"], abs=1e-9)
+    slopes = [float(p.grad) for p in balancer.parameters() if p.grad is not None]
+    assert slopes == pytest.approx(pinned["grad_s"], abs=1e-9)
+    for parameter, value in zip(balancer.parameters(), pinned["stationary_s"], strict=True):
+        parameter.data.fill_(value)
+        parameter.grad = None
+    total_and_weights(balancer, *VALUES["losses"])
+    slopes = [float(p.grad) for p in balancer.parameters() if p.grad is not None]
+    assert slopes == pytest.approx([0.0, 0.0, 0.0], abs=1e-9)
+
+
+def test_the_smooth_maximum_takes_the_softmax_of_losses_and_not_of_their_shares() -> None:
+    losses, mu = double(2.0, 1.0, 1.0), 0.1
+    _, weights = total_and_weights(build(STCHConfig(mu=mu)), *losses.tolist())
+    once = (losses / 3 / mu).softmax(dim=0) / 3
+    of_shares = (losses / losses.sum() / mu).softmax(dim=0) / 3
+    assert weights == pytest.approx(once.tolist())
+    assert abs(weights[0] - float(of_shares[0])) > 0.01
 
 
 @pytest.mark.parametrize(("key", "temperature"), [("T=1.0", 1.0), ("T=2.0", 2.0), ("T=20.0", 20.0)])

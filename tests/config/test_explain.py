@@ -1,7 +1,11 @@
+import re
+from typing import get_args
+
 import pytest
 from typer import Typer
 from typer.testing import CliRunner
 
+from paretorank.balancing import BalancerConfig
 from paretorank.cli.explain import explain
 from paretorank.config import RunConfig
 from paretorank.config.explain import explain_key, json_schema
@@ -35,6 +39,20 @@ def test_a_union_lists_its_kinds() -> None:
     (found,) = explain_key("balancer")
     assert {"equal", "static", "uncertainty"} <= {choice.name for choice in found.choices}
     assert all(choice.meaning for choice in found.choices)
+
+
+def test_every_balancer_is_listed_with_what_it_is_and_the_paper_it_comes_from() -> None:
+    (found,) = explain_key("balancer")
+    kinds = {choice.name: choice for choice in found.choices}
+    assert len(kinds) == len(get_args(get_args(BalancerConfig)[0]))
+    for choice in found.choices:
+        assert choice.meaning
+        assert re.search(r"\b(19|20)\d\d\b", choice.source), choice.name
+    assert "ICML 2024" in kinds["stch"].source
+    assert "ICDM 2021" in kinds["cosmos"].source
+    assert kinds["imtl_l"].source != kinds["uw"].source
+    result = CliRunner().invoke(app, ["balancer"])
+    assert set(kinds) <= set(result.output.split())
 
 
 def test_every_architecture_is_listed_with_what_it_is_and_where_it_comes_from() -> None:

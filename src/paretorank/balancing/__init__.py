@@ -20,6 +20,7 @@ from paretorank.balancing.gradient_balancer import (
     SeenRows,
 )
 from paretorank.balancing.learned_scales import IMTLLConfig, LearnedScales, UWConfig
+from paretorank.balancing.prioritisation import Prioritisation, PrioritisationConfig, priority
 from paretorank.balancing.random_weights import RandomConfig, RandomWeights
 from paretorank.balancing.scalarizers import (
     ConstantConfig,
@@ -31,16 +32,23 @@ from paretorank.balancing.scalarizers import (
     STCHConfig,
     SumConfig,
 )
+from paretorank.balancing.scheduled import Scheduled, ScheduledConfig
 from paretorank.balancing.static import Static, StaticConfig
 from paretorank.balancing.uncertainty import Uncertainty, UncertaintyConfig
 from paretorank.balancing.uncertainty_revised import RevisedUncertainty
 from paretorank.balancing.upgrad import UPGrad, UPGradConfig
+from paretorank.balancing.uw_o import UWO, UWOConfig
+from paretorank.balancing.uw_so import UWSO, UWSOConfig
 
 BalancerConfig = Annotated[
     EqualConfig
     | StaticConfig
+    | ScheduledConfig
     | UncertaintyConfig
     | ConFIGConfig
+    | UWOConfig
+    | UWSOConfig
+    | PrioritisationConfig
     | ConstantConfig
     | COSMOSConfig
     | DWAConfig
@@ -63,6 +71,8 @@ Balancer = LossBalancer | GramianBalancer | JacobianBalancer | RowBalancer
 __all__ = [
     "DWA",
     "FAMO",
+    "UWO",
+    "UWSO",
     "Balancer",
     "BalancerConfig",
     "COSMOSConfig",
@@ -84,12 +94,16 @@ __all__ = [
     "PBIConfig",
     "PeriodicSection",
     "PresentTasks",
+    "Prioritisation",
+    "PrioritisationConfig",
     "RandomConfig",
     "RandomWeights",
     "RevisedUncertainty",
     "RowBalancer",
     "RowWeights",
     "STCHConfig",
+    "Scheduled",
+    "ScheduledConfig",
     "SeenGradients",
     "SeenRows",
     "Static",
@@ -98,6 +112,9 @@ __all__ = [
     "UPGrad",
     "UPGradConfig",
     "UWConfig",
+    "UWOConfig",
+    "UWSOConfig",
     "Uncertainty",
     "UncertaintyConfig",
+    "priority",
 ]

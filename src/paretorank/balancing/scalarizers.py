@@ -104,7 +104,11 @@ class _WithReference(_WithPreference):
 
 
 class MeanConfig(_WithoutNumbers):
-    """The mean of the losses; like `equal`, with gradients divided by the number of tasks."""
+    """The mean of the losses; like `equal`, with gradients divided by the number of tasks.
+
+    Source: Sener and Koltun, Multi-Task Learning as Multi-Objective Optimization, NeurIPS 2018,
+        section 3, equation 1 with all weights 1 / T.
+    """
 
     kind: Literal["mean"] = "mean"
 
@@ -116,7 +120,11 @@ class MeanConfig(_WithoutNumbers):
 
 
 class SumConfig(_WithoutNumbers):
-    """The sum of the losses: the same as `equal`."""
+    """The sum of the losses: the same as `equal`.
+
+    Source: Sener and Koltun, Multi-Task Learning as Multi-Objective Optimization, NeurIPS 2018,
+        section 3, equation 1 with all weights 1.
+    """
 
     kind: Literal["sum"] = "sum"
 
@@ -144,7 +152,11 @@ class GeometricMeanConfig(_WithoutNumbers):
 
 
 class ConstantConfig(ScalarizerConfig):
-    """A weighted sum: the same as `static`."""
+    """A weighted sum: the same as `static`.
+
+    Source: Sener and Koltun, Multi-Task Learning as Multi-Objective Optimization, NeurIPS 2018,
+        section 3, equation 1.
+    """
 
     kind: Literal["constant"] = "constant"
     weights: Mapping[str, NonNegativeFloat] = Field(default_factory=dict)
@@ -165,7 +177,7 @@ class COSMOSConfig(_WithPreference):
     """A weighted sum that rewards losses in the direction of the preference.
 
     Source: Ruchte and Grabocka, Scalable Pareto Front Approximation for Deep Multi-Objective
-    Learning, ICDM 2021, section IV.
+        Learning, ICDM 2021, section IV.
     """
 
     kind: Literal["cosmos"] = "cosmos"
@@ -204,7 +216,7 @@ class STCHConfig(_WithReference):
     """The smooth maximum of the weighted distances to the reference.
 
     Source: Lin et al., Smooth Tchebycheff Scalarization for Multi-Objective Optimization,
-    ICML 2024, section 3.
+        ICML 2024, section 3.
     """
 
     kind: Literal["stch"] = "stch"

@@ -226,10 +226,14 @@ def _default(field: FieldInfo) -> str:
 
 
 def _source(section: type[BaseModel] | None) -> str:
-    """Return the citation of the module that a section belongs to."""
+    """Return the citation of a section, or else of the module that it belongs to."""
     if section is None:
         return ""
-    text = sys.modules[section.__module__].__doc__ or ""
+    own = inspect.cleandoc(section.__doc__ or "")
+    return _cited(own) or _cited(sys.modules[section.__module__].__doc__ or "")
+
+
+def _cited(text: str) -> str:
     cited = re.search(r"^Source: (.+?)(?:\n\n|\n\S|\Z)", text, flags=re.DOTALL | re.MULTILINE)
     return _flat(cited[1]) if cited else ""
 
