@@ -9,17 +9,29 @@ from typing import Any, get_args
 import pytest
 import torch
 from pydantic import BaseModel, TypeAdapter
+from torch import Tensor
 
 import paretorank
-from paretorank.architectures import Architecture, ArchitectureConfig
-from paretorank.balancing import BalancerConfig, LossBalancer
+from paretorank.architectures import Architecture, ArchitectureConfig, MMoEConfig
+from paretorank.balancing import (
+    Balancer,
+    BalancerConfig,
+    GramianBalancer,
+    JacobianBalancer,
+    LossBalancer,
+    RowBalancer,
+)
 from paretorank.blocks import Extras
+from paretorank.data.batch import Batch
 from paretorank.embedding import InputField, Interaction, InteractionConfig
 from paretorank.foundation.section import Section, describe_sections
 from paretorank.losses import Loss
 from paretorank.relations import Dependencies, Relation, RelationConfig, Seen
 from paretorank.schema import FeatureConfig
 from paretorank.tasks import TaskConfig
+from paretorank.training.step import StepResult, backward_step
+from tests.training.test_task_gradients import build as build_small
+from tests.training.test_task_gradients import rows as small_rows
 
 N_ROWS, IN_DIM, N_TASKS = 5, 6, 3
 NAMES = ("a", "b", "c")
@@ -105,18 +117,22 @@ def test_every_member_is_found_by_its_kind(union: Any, group: list[type[BaseMode
         assert type(adapter.validate_json(example.model_dump_json())) is member
 
 
+BALANCERS_OF_ANY_KIND = (LossBalancer, GramianBalancer, JacobianBalancer, RowBalancer)
+
+
 def algorithm_files() -> list[Path]:
     """Return the files that define an architecture, a balancer, a loss or a relation."""
     found = []
-    for package, base in (
+    bases: tuple[tuple[str, Any], ...] = (
         ("architectures", Architecture),
-        ("balancing", LossBalancer),
+        ("balancing", BALANCERS_OF_ANY_KIND),
         ("losses", Loss),
         ("embedding", Interaction),
         ("relations", Relation),
-    ):
+    )
+    for package, base in bases:
         for path in sorted((SOURCE / package).glob("*.py")):
-            if path.stem in {"__init__", "base", "interaction"}:
+            if path.stem in {"__init__", "base", "interaction", "gradient_balancer"}:
                 continue
             module = import_module(f"paretorank.{package}.{path.stem}")
             classes = inspect.getmembers(module, inspect.isclass)
@@ -183,42 +199,45 @@ def test_every_interaction_can_be_built_from_its_kind_alone_and_run(
     assert all(p.grad is not None for p in network.parameters())
 
 
-def build_balancer(member: type[BaseModel]) -> LossBalancer:
+def build_balancer(member: type[BaseModel]) -> Balancer:
     adapter: TypeAdapter[Any] = TypeAdapter(BalancerConfig)
     config = adapter.validate_python({"kind": kind_of(member)})
-    balancer = config.build(
+    balancer: Balancer = config.build(
         task_names=NAMES,
         balance_factors=torch.tensor([1.0, 0.5, 1.0]),
         generator=torch.Generator().manual_seed(0),
     )
-    assert isinstance(balancer, LossBalancer)
-    return balancer
+    return balancer.double()
+
+
+def balanced_step(balancer: Balancer, batch: Batch) -> tuple[StepResult, list[Tensor]]:
+    model = build_small(MMoEConfig(n_experts=2, expert_dims=(8, 6))).train()
+    ones = torch.ones(len(NAMES), dtype=torch.float64)
+    result = backward_step(model, balancer, ones, batch, place="here")
+    if balancer.uses_losses_after_step:
+        balancer.after_step(result.losses * 0.9)
+    return result, [p.grad.to_dense() for p in model.parameters() if p.grad is not None]
 
 
 @each_balancer
 def test_every_balancer_can_be_built_from_its_kind_alone_and_run(member: type[BaseModel]) -> None:
     balancer = build_balancer(member)
-    losses = torch.tensor([0.7, 2.0, 0.1], requires_grad=True)
-    total = balancer(losses)
-    assert total.shape == ()
-    total.backward()
-    assert losses.grad is not None
-    assert losses.grad.isfinite().all()
-    balancer.after_step(torch.tensor([0.6, 1.9, 0.1]))
+    for _ in range(2):
+        result, grads = balanced_step(balancer, small_rows())
+        assert result.weights.isfinite().all()
+        assert grads
+        assert all(bool(grad.isfinite().all()) for grad in grads)
     state = balancer.state_dict()
     build_balancer(member).load_state_dict(state)
 
 
 @each_balancer
 def test_no_balancer_minds_an_absent_task(member: type[BaseModel]) -> None:
-    balancer = build_balancer(member)
-    losses = torch.tensor([0.7, torch.nan, 0.1], requires_grad=True)
-    total = balancer(losses)
-    total.backward()
-    assert total.isfinite()
-    assert losses.grad is not None
-    assert losses.grad[1] == 0
-    assert losses.grad.isfinite().all()
+    batch = small_rows()
+    batch.observed[:, 1] = False
+    result, grads = balanced_step(build_balancer(member), batch)
+    assert result.weights.isnan().tolist() == [False, True, False]
+    assert all(bool(grad.isfinite().all()) for grad in grads)
 
 
 @each_task

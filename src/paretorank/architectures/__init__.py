@@ -6,7 +6,12 @@ from pydantic import Field
 
 from paretorank.architectures.adatt import AdaTT, AdaTTConfig
 from paretorank.architectures.attention_mmoe import AttentionMMoE, AttentionMMoEConfig
-from paretorank.architectures.base import Architecture, ArchitectureSection, Needs
+from paretorank.architectures.base import (
+    Architecture,
+    ArchitectureSection,
+    Needs,
+    Represented,
+)
 from paretorank.architectures.cgc import CGC, CGCConfig
 from paretorank.architectures.cross_stitch import CrossStitch, CrossStitchConfig
 from paretorank.architectures.dselect_k import DSelectK, DSelectKConfig
@@ -68,6 +73,7 @@ __all__ = [
     "PEPNetConfig",
     "PLEConfig",
     "Remedies",
+    "Represented",
     "STEMConfig",
     "SharedBottom",
     "SharedBottomConfig",

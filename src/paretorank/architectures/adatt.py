@@ -19,7 +19,7 @@ from pydantic import NonNegativeInt, PositiveInt
 from torch import Tensor, nn
 from typing_extensions import override
 
-from paretorank.architectures.base import Architecture
+from paretorank.architectures.base import Architecture, Represented
 from paretorank.architectures.experts_config import ExpertShapeConfig
 from paretorank.architectures.gates_config import GatesConfig
 from paretorank.blocks import (
@@ -70,8 +70,12 @@ class AdaTT(Architecture):
 
     @override
     def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
-        h: Tensor = self.last(self._below_last(x))
-        return h.transpose(0, 1)
+        return self.represent(x, extras).h
+
+    @override
+    def represent(self, x: Rows, extras: Extras = NO_EXTRAS) -> Represented:
+        weights, experts = self.last.gated(self._below_last(x))
+        return Represented(mix_experts(weights, experts), experts, weights)
 
     @override
     def shared_parameters(self) -> list[nn.Parameter]:
@@ -137,8 +141,13 @@ class FusionLevel(nn.Module):
 
     @override
     def forward(self, x: Rows | Float[Tensor, "S B D"]) -> Float[Tensor, "U B H"]:
-        weights = self.softmax(self.logits(x)) + self._residual()
-        return mix_experts(weights, self.experts(x)).transpose(0, 1)
+        return mix_experts(*self.gated(x)).transpose(0, 1)
+
+    def gated(
+        self, x: Rows | Float[Tensor, "S B D"]
+    ) -> tuple[Float[Tensor, "B U E"], Float[Tensor, "B E H"]]:
+        """Return how the units mix the experts, and the experts."""
+        return self.softmax(self.logits(x)) + self._residual(), self.experts(x)
 
     def logits(self, x: Rows | Float[Tensor, "S B D"]) -> Float[Tensor, "B U E"]:
         """Return a logit for every unit and expert."""

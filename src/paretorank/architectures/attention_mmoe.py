@@ -25,7 +25,7 @@ from pydantic import PositiveInt, model_validator
 from torch import Tensor, nn
 from typing_extensions import override
 
-from paretorank.architectures.base import Architecture
+from paretorank.architectures.base import Architecture, Represented
 from paretorank.architectures.experts_config import ExpertsConfig
 from paretorank.architectures.gates_config import GatesConfig
 from paretorank.blocks import NO_EXTRAS, Extras, Linear, Rows, linear, mix_experts
@@ -100,13 +100,19 @@ class AttentionMMoE(Architecture):
 
     @override
     def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
+        return self.represent(x, extras).h
+
+    @override
+    def represent(self, x: Rows, extras: Extras = NO_EXTRAS) -> Represented:
         experts_BEH = self.experts(x)
         weights_BGE = self.softmax(self._logits(x, experts_BEH))
         mixed_BGH = mix_experts(weights_BGE, experts_BEH)
-        # Each head is mixed in full, and keeps its share of the units.
         n_heads = self.config.n_heads
+        if n_heads == 1:
+            return Represented(mixed_BGH, experts_BEH, weights_BGE)
+        # Each head is mixed in full, and keeps its share of the units.
         by_head = mixed_BGH.view(len(mixed_BGH), -1, n_heads, n_heads, self.out_dim // n_heads)
-        return by_head.diagonal(dim1=2, dim2=3).transpose(2, 3).flatten(2)
+        return Represented(by_head.diagonal(dim1=2, dim2=3).transpose(2, 3).flatten(2))
 
     @override
     def shared_parameters(self) -> list[nn.Parameter]:

@@ -23,6 +23,18 @@ class Needs:
     """Features whose inputs are handed over as the prior."""
 
 
+@dataclass(frozen=True)
+class Represented:
+    """The representations of all tasks and, where it is known, what they are mixed from."""
+
+    h: Float[Tensor, "B T H"]
+    experts: Float[Tensor, "B E H"] | None = None
+    """The last representations that tasks share. All that lies below reaches the losses through
+    them only, but for what weighs them."""
+    mixing: Float[Tensor, "#B T E"] | None = None
+    """How: `h` is `mixing @ experts`."""
+
+
 class ArchitectureSection(Section):
     """The base of every architecture's configuration."""
 
@@ -53,9 +65,26 @@ class Architecture(nn.Module, ABC):
             extras: what the architecture's configuration has asked for in `needs`.
         """
 
+    def represent(self, x: Rows, extras: Extras = NO_EXTRAS) -> Represented:
+        """Return what `forward` does, and where the shared part ends.
+
+        Gradients of single tasks are cheap to take at that end. An architecture that does not
+        name one has them taken at its input.
+        """
+        return Represented(self(x, extras))
+
     @abstractmethod
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return the parameters that the losses of at least two tasks reach."""
+
+    def last_shared_layer(self) -> list[nn.Parameter]:
+        """Return the weights of the layer that makes what tasks share.
+
+        The last shared matrix, unless an architecture knows better.
+        """
+        shared = self.shared_parameters()
+        matrices = [p for p in shared if p.dim() > 1 and p.shape[-2] > 1]  # [E, 1, H] is a bias
+        return matrices[-1:] or shared
 
     @abstractmethod
     def gate_weights(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T E"] | None:

@@ -14,9 +14,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
-from paretorank.architectures.base import Architecture
+from paretorank.architectures.base import Architecture, Represented
 from paretorank.architectures.experts_config import ExtractionConfig
-from paretorank.blocks import NO_EXTRAS, Extras, Rows
+from paretorank.blocks import NO_EXTRAS, Extras, Rows, mix_experts
 
 
 class CGCConfig(ExtractionConfig):
@@ -43,8 +43,12 @@ class CGC(Architecture):
 
     @override
     def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
-        h: Tensor = self.level(x)
-        return h.transpose(0, 1)
+        return self.represent(x, extras).h
+
+    @override
+    def represent(self, x: Rows, extras: Extras = NO_EXTRAS) -> Represented:
+        weights, experts = self.level.gated(x)
+        return Represented(mix_experts(weights, experts), experts, weights)
 
     @override
     def shared_parameters(self) -> list[nn.Parameter]:

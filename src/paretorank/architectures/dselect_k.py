@@ -18,7 +18,7 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt, model_validat
 from torch import Tensor, nn
 from typing_extensions import override
 
-from paretorank.architectures.base import Architecture
+from paretorank.architectures.base import Architecture, Represented
 from paretorank.architectures.experts_config import ExpertsConfig
 from paretorank.architectures.gate_health import Remedies
 from paretorank.blocks import NO_EXTRAS, Extras, Penalized, Rows, linear, mix_experts
@@ -69,7 +69,12 @@ class DSelectK(Architecture):
 
     @override
     def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
-        return mix_experts(self.gates(x), self.experts(x))
+        return self.represent(x, extras).h
+
+    @override
+    def represent(self, x: Rows, extras: Extras = NO_EXTRAS) -> Represented:
+        weights, experts = self.gates(x), self.experts(x)
+        return Represented(mix_experts(weights, experts), experts, weights)
 
     @override
     def shared_parameters(self) -> list[nn.Parameter]:

@@ -14,7 +14,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
-from paretorank.architectures.base import Architecture
+from paretorank.architectures.base import Architecture, Represented
 from paretorank.architectures.experts_config import ExpertsConfig
 from paretorank.architectures.gates_config import GatesConfig
 from paretorank.blocks import NO_EXTRAS, Extras, GateBank, Rows, mix_experts
@@ -46,7 +46,12 @@ class MMoE(Architecture):
 
     @override
     def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
-        return mix_experts(self.softmax(self.gates(x)), self.experts(x))
+        return self.represent(x, extras).h
+
+    @override
+    def represent(self, x: Rows, extras: Extras = NO_EXTRAS) -> Represented:
+        weights, experts = self.softmax(self.gates(x)), self.experts(x)
+        return Represented(mix_experts(weights, experts), experts, weights)
 
     @override
     def shared_parameters(self) -> list[nn.Parameter]:

@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from typing_extensions import override
 
-from paretorank.architectures.base import Architecture
+from paretorank.architectures.base import Architecture, Represented
 from paretorank.architectures.experts_config import ExpertsConfig
 from paretorank.architectures.gates_config import GatesConfig
 from paretorank.blocks import NO_EXTRAS, Extras, GateBank, Rows, mix_experts
@@ -46,8 +46,14 @@ class OMoE(Architecture):
 
     @override
     def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
-        mixed = mix_experts(self.softmax(self.gate(x)), self.experts(x))
-        return mixed.expand(-1, self.n_tasks, -1)
+        return self.represent(x, extras).h
+
+    @override
+    def represent(self, x: Rows, extras: Extras = NO_EXTRAS) -> Represented:
+        # All tasks read the one mixture, so it is the last thing that they share.
+        shared = mix_experts(self.softmax(self.gate(x)), self.experts(x))
+        ones = shared.new_ones(1, self.n_tasks, 1)
+        return Represented(shared.expand(-1, self.n_tasks, -1), shared, ones)
 
     @override
     def shared_parameters(self) -> list[nn.Parameter]:

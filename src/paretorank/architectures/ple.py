@@ -19,9 +19,9 @@ from pydantic import PositiveInt
 from torch import Tensor, nn
 from typing_extensions import override
 
-from paretorank.architectures.base import Architecture
+from paretorank.architectures.base import Architecture, Represented
 from paretorank.architectures.experts_config import ExtractionConfig
-from paretorank.blocks import NO_EXTRAS, ExtractionLevel, Extras, Rows
+from paretorank.blocks import NO_EXTRAS, ExtractionLevel, Extras, Rows, mix_experts
 
 
 class PLEConfig(ExtractionConfig):
@@ -57,8 +57,12 @@ class PLE(Architecture):
 
     @override
     def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
-        streams: Tensor = self._last(self._below_last(x))
-        return streams.transpose(0, 1)
+        return self.represent(x, extras).h
+
+    @override
+    def represent(self, x: Rows, extras: Extras = NO_EXTRAS) -> Represented:
+        weights, experts = self._last.gated(self._below_last(x))
+        return Represented(mix_experts(weights, experts), experts, weights)
 
     @override
     def shared_parameters(self) -> list[nn.Parameter]:

@@ -12,7 +12,7 @@ from pydantic import Field, PositiveInt
 from torch import Tensor, nn
 from typing_extensions import override
 
-from paretorank.architectures.base import Architecture, ArchitectureSection
+from paretorank.architectures.base import Architecture, ArchitectureSection, Represented
 from paretorank.blocks import MLP, NO_EXTRAS, Activation, Extras, Rows
 
 
@@ -51,8 +51,14 @@ class SharedBottom(Architecture):
 
     @override
     def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
+        return self.represent(x, extras).h
+
+    @override
+    def represent(self, x: Rows, extras: Extras = NO_EXTRAS) -> Represented:
         h: Tensor = self.bottom(x)
-        return h.unsqueeze(1).expand(-1, self.n_tasks, -1)
+        shared = h.unsqueeze(1)
+        ones = h.new_ones(1, self.n_tasks, 1)
+        return Represented(shared.expand(-1, self.n_tasks, -1), shared, ones)
 
     @override
     def shared_parameters(self) -> list[nn.Parameter]:

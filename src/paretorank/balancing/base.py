@@ -11,7 +11,7 @@ from typing import ClassVar
 
 import torch
 from jaxtyping import Bool, Float
-from torch import Tensor
+from torch import Tensor, nn
 from torchjd.scalarization import Scalarizer
 from typing_extensions import override
 
@@ -79,7 +79,7 @@ class BalancerSection(Section, ABC):
         task_names: Sequence[str],
         balance_factors: Float[Tensor, " T"],
         generator: torch.Generator,
-    ) -> LossBalancer:
+    ) -> nn.Module:
         """Return the balancer for these tasks.
 
         Args:

@@ -68,8 +68,13 @@ class ExtractionLevel(nn.Module):
     @override
     def forward(self, x: Rows | Float[Tensor, "S B D"]) -> Float[Tensor, "S2 B H"]:
         """Return the stream of every task and, with a shared gate, the shared one after them."""
-        weights = self.softmax(self._logits(x))
-        return mix_experts(weights, self.experts(x)).transpose(0, 1)
+        return mix_experts(*self.gated(x)).transpose(0, 1)
+
+    def gated(
+        self, x: Rows | Float[Tensor, "S B D"]
+    ) -> tuple[Float[Tensor, "B G E"], Float[Tensor, "B E H"]]:
+        """Return how the gates mix the experts, and the experts."""
+        return self.softmax(self._logits(x)), self.experts(x)
 
     def task_weights(self, x: Rows | Float[Tensor, "S B D"]) -> Float[Tensor, "B T V"]:
         """Return the weights of each task's own experts, then of the shared ones."""

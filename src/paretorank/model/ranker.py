@@ -13,13 +13,14 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from paretorank.architectures import Architecture
-from paretorank.blocks import OutputBank, TowerBank, whole_rows
+from paretorank.blocks import Extras, OutputBank, Rows, TowerBank, whole_rows
 from paretorank.blocks.dropout import reseed_dropout
 from paretorank.data.batch import Batch
 from paretorank.embedding import FeatureBank, Interaction, Wide
 from paretorank.losses import Requests, fill_unobserved, reduce_losses
+from paretorank.model.cut import Cut
 from paretorank.model.position_bias import PositionBias
-from paretorank.relations import Relation, Seen
+from paretorank.relations import Relation, RowLosses, Seen
 from paretorank.tasks import Heads
 
 
@@ -34,12 +35,17 @@ class TrainingLosses:
     """Whether a task has any row that counts."""
     auxiliary: Float[Tensor, ""] | None
     """Added to the balanced total as it is."""
+    rows: RowLosses
+    """The losses that were averaged."""
+    cut: Cut | None = None
+    """Where the shared part ended, if it was asked for."""
 
 
 @dataclass(frozen=True)
 class _Forward:
     outputs: Float[Tensor, "B O"]
     imputed: Float[Tensor, "B T"] | None
+    cut: Cut | None
 
 
 class MultiTaskRanker(nn.Module):
@@ -75,9 +81,14 @@ class MultiTaskRanker(nn.Module):
         """Return the outputs of all tasks: one logit each, or as many as their losses need."""
         return self._run(batch).outputs
 
-    def training_losses(self, batch: Batch) -> TrainingLosses:
-        """Return the loss of each task over the rows that count for it."""
-        done = self._run(batch)
+    def training_losses(self, batch: Batch, *, with_cut: bool = False) -> TrainingLosses:
+        """Return the loss of each task over the rows that count for it.
+
+        Args:
+            batch: the rows.
+            with_cut: whether gradients of single tasks will be taken where the shared part ends.
+        """
+        done = self._run(batch, with_cut=with_cut)
         outputs, logits = done.outputs, self.output.logits(done.outputs)
         if self.position is not None:
             logits = logits + self.position(batch)
@@ -92,7 +103,7 @@ class MultiTaskRanker(nn.Module):
         terms = [rows.auxiliary, self.architecture.auxiliary_loss()]
         auxiliary = [term for term in terms if term is not None]
         total = torch.stack(auxiliary).sum() if auxiliary else None
-        return TrainingLosses(outputs, losses, present, total)
+        return TrainingLosses(outputs, losses, present, total, rows, done.cut)
 
     def task_losses(self, batch: Batch) -> Float[Tensor, " T"]:
         """Return the mean loss of each task over the rows that count; NaN without any."""
@@ -104,18 +115,35 @@ class MultiTaskRanker(nn.Module):
         outputs = self(batch)
         return self.relation.scores(self.output.logits(outputs), self.heads.scores(outputs))
 
-    def _run(self, batch: Batch) -> _Forward:
+    def _run(self, batch: Batch, *, with_cut: bool = False) -> _Forward:
         batch = batch if self.position is None else self.position.hide(batch)
         x, extras = self.bank.inputs(batch)
         if self.interaction is not None:
             x = self.interaction(whole_rows(x))
-        related = self.relation(self.towers(self.architecture(x, extras)))
+        h, cut = self._represent(x, extras) if with_cut else (self.architecture(x, extras), None)
+        related = self.relation(self.towers(h))
         outputs: Tensor = self.output(related.hidden)
         logits = self.output.logits(outputs)
         if self.wide is not None:
             logits = logits + self.wide(batch)
         logits = self.relation.relate_logits(logits)
-        return _Forward(self.output.with_logits(outputs, logits), related.imputed)
+        return _Forward(self.output.with_logits(outputs, logits), related.imputed, cut)
+
+    def _represent(self, x: Rows, extras: Extras) -> tuple[Float[Tensor, "B T H"], Cut]:
+        x = whole_rows(x)
+        if not x.requires_grad:
+            x = x.requires_grad_()  # nothing below learns, but gradients may be taken here
+        found = self.architecture.represent(x, extras)
+        # Tasks that read one and the same tensor would have one gradient; each gets a copy.
+        h = found.h.contiguous() if found.h.stride(1) == 0 else found.h
+        return h, Cut(x, h, self.relation.is_separable, found.experts, found.mixing)
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Return what the losses of several tasks reach, but for embedding tables."""
+        tables = {id(table) for table in self.embedding_parameters()}
+        below = [self.bank] if self.interaction is None else [self.bank, self.interaction]
+        dense = [p for part in below for p in part.parameters() if id(p) not in tables]
+        return [*dense, *self.architecture.shared_parameters()]
 
     def embedding_parameters(self) -> list[nn.Parameter]:
         """Return the embedding tables, whose gradients are sparse."""

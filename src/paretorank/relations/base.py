@@ -9,6 +9,7 @@ Shapes: B rows, T tasks, H width of the towers' last hidden layer.
 
 from abc import ABC
 from dataclasses import dataclass
+from typing import ClassVar
 
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
@@ -117,6 +118,9 @@ class Seen:
 
 class Relation(nn.Module, ABC):
     """Lets tasks depend on each other along the graph."""
+
+    is_separable: ClassVar[bool] = False
+    """Whether the loss of a task still depends on that task's own tower only."""
 
     def __init__(self, graph: Dependencies, in_dim: int) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ Source: the baseline of Ma et al., Entire Space Multi-Task Model, SIGIR 2018, se
 Shapes: as they come.
 """
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 
@@ -24,3 +24,5 @@ class UnrelatedConfig(RelationSection):
 
 class Unrelated(Relation):
     """Changes nothing."""
+
+    is_separable: ClassVar[bool] = True

@@ -4,6 +4,7 @@ The balancer sees a copy of the losses; the derivative of its total by them are 
 weights, and one backward pass through the model descends their weighted sum. That is the gradient
 of the total itself, by the chain rule, and the weights can be logged for every balancer alike.
 What gates add to the loss is added as it is: it is no task, and balancers do not see it.
+Balancers that look at gradients of single tasks have their backward passes in `gradient_step`.
 """
 
 from dataclasses import dataclass
@@ -12,10 +13,17 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paretorank.balancing import LossBalancer
+from paretorank.balancing import (
+    Balancer,
+    GramianBalancer,
+    JacobianBalancer,
+    LossBalancer,
+    RowBalancer,
+)
 from paretorank.data.batch import Batch
 from paretorank.foundation.errors import TrainingError
 from paretorank.model.ranker import MultiTaskRanker
+from paretorank.training.gradient_step import Pass, gramian_step, jacobian_step, row_step
 
 _ROWS_NAMED = 5
 
@@ -30,7 +38,7 @@ class StepResult:
 
 def backward_step(
     model: MultiTaskRanker,
-    balancer: LossBalancer,
+    balancer: Balancer,
     static_weights: Float[Tensor, " T"],
     batch: Batch,
     *,
@@ -40,29 +48,40 @@ def backward_step(
 
     Args:
         model: in training mode, without gradients.
-        balancer: turns the losses into one number.
+        balancer: weighs the tasks.
         static_weights: fixed factor of each task; after the balancer, as many undo one before it.
         batch: the rows.
         place: where in the run this is, for the message of an error.
 
     Raises:
-        TrainingError: a loss is not finite; names the tasks and rows.
+        TrainingError: a loss or a task's gradient is not finite; names the tasks and rows.
     """
-    result = model.training_losses(batch)
+    result = model.training_losses(batch, with_cut=not isinstance(balancer, LossBalancer))
     losses, present = result.losses, result.present
     seen = torch.where(present, losses.detach(), 0.0)
     if not bool(seen.isfinite().all()):
         raise _not_finite(model, batch, result.outputs.detach(), seen, place)
-    leaf = losses.detach().requires_grad_()
+    given = Pass(model, batch, result, static_weights, place)
+    match balancer:
+        case LossBalancer():
+            weights = _loss_step(balancer, given)
+        case GramianBalancer():
+            weights = gramian_step(balancer, given)
+        case JacobianBalancer():
+            weights = jacobian_step(balancer, given)
+        case RowBalancer():
+            weights = row_step(balancer, given)
+    return StepResult(losses.detach(), torch.where(present, weights, torch.nan))
+
+
+def _loss_step(balancer: LossBalancer, given: Pass) -> Float[Tensor, " T"]:
+    leaf = given.result.losses.detach().requires_grad_()
     total = balancer(leaf)
     if total.requires_grad:
         torch.autograd.backward(total)
-    weights = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad * static_weights
-    descended = torch.where(present, losses * weights, 0.0).sum()
-    if result.auxiliary is not None:
-        descended = descended + result.auxiliary
-    torch.autograd.backward(descended)
-    return StepResult(losses.detach(), torch.where(present, weights, torch.nan))
+    weights = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad * given.static_weights
+    torch.autograd.backward(given.weighted(weights))
+    return weights
 
 
 def _not_finite(

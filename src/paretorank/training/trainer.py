@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from paretorank.balancing import LossBalancer
+from paretorank.balancing import Balancer
 from paretorank.data.batch import Batch
 from paretorank.data.loader import Loader
 from paretorank.evaluation import EvaluationResult, Monitor
@@ -72,7 +72,7 @@ class Trainer:
         self,
         config: TrainingConfig,
         model: MultiTaskRanker,
-        balancer: LossBalancer,
+        balancer: Balancer,
         *,
         static_weights: Tensor,
         monitor: Monitor,

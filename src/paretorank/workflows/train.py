@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import torch
 
-from paretorank.balancing import LossBalancer
+from paretorank.balancing import Balancer
 from paretorank.config import RunConfig
 from paretorank.data.loader import Loader
 from paretorank.data.shard_reader import ShardSet
@@ -114,7 +114,7 @@ def _no_validation() -> DataError:
     )
 
 
-def build(config: RunConfig, train: ShardSet) -> tuple[MultiTaskRanker, LossBalancer]:
+def build(config: RunConfig, train: ShardSet) -> tuple[MultiTaskRanker, Balancer]:
     """Build the model, started at the base rates of the training rows, and the balancer."""
     seed = config.training.seed
     model = build_model(config.model, train.layout, config.tasks, seed=seed)

@@ -1,0 +1,130 @@
+"""The gradients of single tasks, taken where a balancer wants them.
+
+At the representation, one backward pass through the towers gives the gradients of all tasks, as
+each task has a tower of its own: the loss of a task reaches an expert through the task's mixture,
+so its gradient there is the outer product of mixing weight and gradient of the mixture, and inner
+products never need it written out. Where relations tie towers together, or an architecture does
+not say what it mixes, one backward pass per task is made down to the cut.
+Source: Sener and Koltun, Multi-Task Learning as Multi-Objective Optimization, NeurIPS 2018,
+    section 3.3 (MGDA-UB: gradients at the representation).
+Shapes: B rows, T tasks, P present tasks, E experts, H width of a representation, N elements.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from paretorank.model.cut import Cut
+
+
+@dataclass(frozen=True)
+class MixedGradients:
+    """Gradients at experts, as each task's mixing weights and gradient of its mixture."""
+
+    of_mixture: Float[Tensor, "B P H"]
+    mixing: Float[Tensor, "#B P E"]
+
+    def row_gramians(self) -> Float[Tensor, "B P P"]:
+        """Return the inner products of the gradients of every row."""
+        weights = torch.bmm(self.mixing, self.mixing.mT)
+        return weights * torch.bmm(self.of_mixture, self.of_mixture.mT)
+
+    def gramian(self) -> Float[Tensor, "P P"]:
+        """Return the inner products of the gradients, in float64."""
+        if len(self.mixing) == 1:  # the same for all rows: one product
+            flat = self.of_mixture.transpose(0, 1).flatten(1)
+            weights = self.mixing[0].double() @ self.mixing[0].double().T
+            return weights * (flat @ flat.T).double()
+        return self.row_gramians().double().sum(dim=0)
+
+    def jacobian(self) -> Float[Tensor, "P N"]:
+        """Return the gradients of all tasks, written out."""
+        whole = self.mixing.unsqueeze(3) * self.of_mixture.unsqueeze(2)  # [B, P, E, H]
+        return whole.transpose(0, 1).flatten(1)
+
+
+@dataclass(frozen=True)
+class WrittenGradients:
+    """Gradients at some tensors, written out."""
+
+    by_tensor: tuple[Tensor, ...]
+    """[P, ...] each."""
+
+    def row_gramians(self) -> Float[Tensor, "B P P"]:
+        """Return the inner products of the gradients of every row of the only tensor."""
+        (only,) = self.by_tensor
+        rows = only.transpose(0, 1).flatten(2)
+        return torch.bmm(rows, rows.mT)
+
+    def gramians(self) -> Float[Tensor, "tensors P P"]:
+        """Return the inner products at each tensor, in float64."""
+        flat = [each.flatten(1) for each in self.by_tensor]
+        return torch.stack([(each @ each.T).double() for each in flat])
+
+    def gramian(self) -> Float[Tensor, "P P"]:
+        """Return the inner products of the gradients, in float64."""
+        return self.gramians().sum(dim=0)
+
+    def jacobian(self) -> Float[Tensor, "P N"]:
+        """Return the gradients of all tasks side by side."""
+        return torch.cat([each.flatten(1) for each in self.by_tensor], dim=1)
+
+
+def at_representation(
+    losses: Float[Tensor, " T"], tasks: Int[Tensor, " P"], cut: Cut
+) -> MixedGradients | WrittenGradients:
+    """Return the gradients of the tasks at the last tensor that they share; the graph is kept.
+
+    Args:
+        losses: of all tasks, with their graph.
+        tasks: the present ones.
+        cut: of the same forward pass.
+    """
+    present = losses[tasks]
+    if cut.mixing is not None and cut.is_separable:
+        (grad,) = torch.autograd.grad(present.sum(), cut.h, retain_graph=True)
+        return MixedGradients(grad.index_select(1, tasks), cut.mixing.detach()[:, tasks])
+    if cut.experts is None or cut.mixing is None:
+        return WrittenGradients((_one_by_one(present, cut.x),))
+    mixing = cut.mixing.detach().mT
+    of_mixtures = _one_by_one(present, cut.h)
+    return WrittenGradients((torch.stack([mixing @ each for each in of_mixtures]),))
+
+
+def at_parameters(
+    losses: Float[Tensor, " T"],
+    tasks: Int[Tensor, " P"],
+    cut: Cut,
+    parameters: Sequence[nn.Parameter],
+) -> WrittenGradients:
+    """Return the gradients of the tasks by shared parameters; the graph is kept.
+
+    Args:
+        losses: of all tasks, with their graph.
+        tasks: the present ones.
+        cut: of the same forward pass.
+        parameters: the shared ones; a task that does not reach one has gradient 0 there.
+    """
+    present = losses[tasks]
+    outputs, seeds = present, torch.eye(len(tasks), dtype=losses.dtype)
+    if cut.is_separable:  # one pass through the towers, then one per task below them
+        (grad,) = torch.autograd.grad(present.sum(), cut.h, retain_graph=True)
+        outputs = cut.h
+        seeds = grad.new_zeros(len(tasks), *grad.shape)
+        for at, task in enumerate(tasks.tolist()):
+            seeds[at, :, task] = grad[:, task]
+    rows = [
+        torch.autograd.grad(
+            outputs, parameters, seed, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+        for seed in seeds
+    ]
+    return WrittenGradients(tuple(torch.stack(each) for each in zip(*rows, strict=True)))
+
+
+def _one_by_one(losses: Float[Tensor, " P"], tensor: Tensor) -> Float[Tensor, "P B *rest"]:
+    grads = [torch.autograd.grad(loss, tensor, retain_graph=True)[0] for loss in losses]
+    return torch.stack(grads)
