@@ -22,6 +22,7 @@ KINDS = [
     "static",
     "uncertainty",
     "constant",
+    "constrained",
     "cosmos",
     "dwa",
     "famo",
@@ -35,6 +36,7 @@ KINDS = [
     "uw",
 ]
 SETTINGS = {
+    "constrained": ', "at_most": {"b": 0.04}',
     "dwa": ', "window_steps": 2',
     "static": ', "weights": {"b": 2.5}',
     "stch": ', "weights": {"b": 2.5}, "reference": {"a": 0.1}',
@@ -232,7 +234,12 @@ def test_the_weight_of_a_task_that_does_not_exist_is_refused() -> None:
         '{"kind": "dwa", "temperature": 0}',
         '{"kind": "famo", "learning_rate": -0.1}',
         '{"kind": "uncertainty", "form": "variance"}',
-        '{"kind": "mgda"}',
+        '{"kind": "constrained", "learning_rate": 0}',
+        '{"kind": "mgda", "normalize": "l1"}',
+        '{"kind": "epo", "preference": {"a": 0}}',
+        '{"kind": "metabalance", "at": "representation"}',
+        '{"kind": "gradcraft", "keep": 1}',
+        '{"kind": "perfect"}',
     ],
 )
 def test_impossible_hyper_parameters_are_refused(text: str) -> None:

@@ -10,7 +10,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from paretorank.balancing.epo import epo_weights, imbalance, program
+from paretorank.balancing.epo import EPO, EPOConfig, epo_weights, imbalance, program
+from paretorank.balancing.gradient_balancer import SeenGradients
+from paretorank.foundation.errors import TrainingError
 
 VALUES = json.loads((Path(__file__).parents[1] / "values" / "gradients.json").read_text())
 
@@ -92,3 +94,17 @@ def test_losses_and_preferences_must_be_above_zero(losses: Any, preference: Any)
 def test_a_gramian_that_is_not_finite_is_refused() -> None:
     with pytest.raises(ValueError, match="finite"):
         epo_weights(double([[torch.nan]]), double([1.0]), double([1.0]))
+
+
+def test_the_balancer_reads_the_preference_of_the_present_tasks() -> None:
+    balancer = EPO(EPOConfig(preference={"b": 3.0}), ("a", "b", "c"))
+    gramian = double([[1.25, 0.2], [0.2, 1.04]])
+    seen = SeenGradients(gramian, double([3.0, 1.0]), torch.tensor([0, 1]))
+    expected = epo_weights(gramian, seen.losses, double([0.25, 0.75]))
+    assert torch.equal(balancer.weigh(seen), expected)
+
+
+def test_losses_that_are_not_above_zero_stop_the_training() -> None:
+    seen = SeenGradients(torch.eye(2).double(), double([1.0, -0.5]), torch.tensor([0, 1]))
+    with pytest.raises(TrainingError, match="above 0"):
+        EPO(EPOConfig(), ("a", "b")).weigh(seen)

@@ -12,7 +12,8 @@ from hypothesis import assume, given
 from hypothesis.extra.numpy import arrays
 from torch import Tensor
 
-from paretorank.balancing.nash import min_norm_square, nash_weights
+from paretorank.balancing.gradient_balancer import SeenGradients
+from paretorank.balancing.nash import Nash, NashConfig, min_norm_square, nash_weights
 
 VALUES = json.loads((Path(__file__).parents[1] / "values" / "gradients.json").read_text())
 
@@ -92,3 +93,12 @@ def test_what_is_not_a_gramian_is_refused() -> None:
         nash_weights(double([[torch.nan, 1.0], [1.0, 1.0]]))
     with pytest.raises(ValueError, match="finite"):
         nash_weights(double([[0.0, torch.inf], [torch.inf, 1.0]]))
+
+
+def test_the_direction_is_as_long_as_its_limit_or_shorter() -> None:
+    gradients = double(VALUES["nash"][4]["J"])
+    gramian = gradients @ gradients.T
+    seen = SeenGradients(gramian, torch.ones(3).double(), torch.arange(3))
+    for limit, length in ((0.5, 0.5), (1.0, 1.0), (9.0, 3**0.5)):
+        weights = Nash(NashConfig(max_length=limit), ("a", "b", "c")).weigh(seen)
+        assert float(weights @ gramian @ weights) == pytest.approx(length**2)

@@ -38,7 +38,7 @@ def bounded_min_norm_weights(
         ValueError: There is no task, or a Gramian is not finite.
     """
     bounds = bounds.to(gramian.device, torch.float64)
-    free = _free_weight(bounds)
+    free = free_weight(bounds)
     gramian = gramian.detach().double()
     if not gramian.isfinite().all():
         raise ValueError("`gramian` must be finite.")
@@ -52,7 +52,7 @@ def bounded_min_norm_weights(
     return bounds + free * min_norm_weights(reduced)
 
 
-def _free_weight(bounds: Float64[Tensor, " T"]) -> float:
+def free_weight(bounds: Float64[Tensor, " T"]) -> float:
     """Return what the bounds leave to be given out."""
     free = 1.0 - float(bounds.sum())
     if float(bounds.min()) < 0.0 or free < -ROUNDING:

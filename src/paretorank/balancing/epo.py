@@ -5,21 +5,70 @@ Source: Mahapatra, Rajan, Multi-Task Learning with User Preferences: Gradient De
     preference r shall end where r_1 L_1 = ... = r_T L_T. A linear program balances while they are
     apart and descends when they are not.
 We deviate: the weights sum to 1, where the paper multiplies the direction by T.
-Shapes: T tasks.
+Shapes: T tasks, P present tasks.
 """
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Float64
+from pydantic import Field, PositiveFloat
 from scipy.optimize import linprog
 from torch import Tensor
+from typing_extensions import override
 
+from paretorank.balancing.base import by_task
+from paretorank.balancing.gradient_balancer import (
+    GramianBalancer,
+    PeriodicSection,
+    SeenGradients,
+)
 from paretorank.balancing.min_norm import min_norm_weights
+from paretorank.foundation.errors import TrainingError
 
 BALANCED = 1e-4  # divergence from uniform below which all losses descend; of the authors' code
 SAME = 1e-9  # relative difference between weighted losses that makes both the worst
+
+
+class EPOConfig(PeriodicSection):
+    """Hyper-parameters of EPO search."""
+
+    kind: Literal["epo"] = "epo"
+    preference: Mapping[str, PositiveFloat] = Field(default_factory=dict)
+    """By what each loss is multiplied; the products shall be equal at the end. 1 where not named;
+    twice the number asks for half the loss."""
+
+    @override
+    def build(
+        self,
+        *,
+        task_names: Sequence[str],
+        balance_factors: Float[Tensor, " T"],
+        generator: torch.Generator,
+    ) -> "EPO":
+        return EPO(self, task_names)
+
+
+class EPO(GramianBalancer):
+    """Brings the losses into the proportions that the preference asks for, then descends all."""
+
+    def __init__(self, config: EPOConfig, task_names: Sequence[str]) -> None:
+        super().__init__(task_names, at=config.at, every_steps=config.every_steps)
+        self.config = config
+        self.preference = by_task(config.preference, self.task_names, key="preference", default=1.0)
+
+    @override
+    def weigh(self, seen: SeenGradients) -> Float[Tensor, " P"]:
+        if not bool((seen.losses > 0).all()):
+            raise TrainingError(
+                f"EPO needs losses above 0, got {seen.losses.tolist()}.",
+                hint='balancer.kind = "pe_ltr" with balancer.bounds takes losses of any sign.',
+            )
+        preference = self.preference.to(seen.losses)[seen.tasks]
+        return epo_weights(seen.gramian, seen.losses, preference / preference.sum())
 
 
 @dataclass(frozen=True)

@@ -5,14 +5,26 @@ Source: Navon et al., Multi-Task Learning as a Bargaining Game, ICML 2022, claim
 We deviate: instead of linearizing, damped Newton on the strictly convex a^T M a / 2 - sum log a_k,
 whose minimum the weights are. It has none where some mix of the gradients vanishes: there, a
 Pareto-stationary point, the bargaining has nothing to give and all weights are 0.
-Shapes: T tasks.
+The length of the direction is limited as in the authors' code. It does not depend on the lengths of
+the gradients, so the limit holds all the time, and at representations it is large.
+Shapes: T tasks, P present tasks.
 """
+
+from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Float64
+from pydantic import PositiveFloat
 from torch import Tensor
+from typing_extensions import override
 
+from paretorank.balancing.gradient_balancer import (
+    GramianBalancer,
+    PeriodicSection,
+    SeenGradients,
+)
 from paretorank.balancing.min_norm import min_norm_weights
 
 STATIONARY = 1e-12  # squared length of the shortest mix of unit gradients that is rounding
@@ -20,6 +32,37 @@ QUADRATIC = 0.25  # Newton decrement from which full steps converge quadraticall
 CONVERGED = 1e-9  # Newton decrement before the last step, which squares it
 ROUNDING = 4 * np.finfo(np.float64).eps  # of each term of the equations
 MOST_STEPS = 200  # about 10 are needed, up to 100 next to a stationary point
+
+
+class NashConfig(PeriodicSection):
+    """Hyper-parameters of Nash-MTL."""
+
+    kind: Literal["nash"] = "nash"
+    max_length: PositiveFloat = 1.0
+    """Longest direction; without a limit its length is the square root of the number of tasks."""
+
+    @override
+    def build(
+        self,
+        *,
+        task_names: Sequence[str],
+        balance_factors: Float[Tensor, " T"],
+        generator: torch.Generator,
+    ) -> "Nash":
+        return Nash(self, task_names)
+
+
+class Nash(GramianBalancer):
+    """Descends where the product of the tasks' gains is largest."""
+
+    def __init__(self, config: NashConfig, task_names: Sequence[str]) -> None:
+        super().__init__(task_names, at=config.at, every_steps=config.every_steps)
+        self.config = config
+
+    @override
+    def weigh(self, seen: SeenGradients) -> Float[Tensor, " P"]:
+        shrink = min(1.0, self.config.max_length / len(seen.tasks) ** 0.5)
+        return shrink * nash_weights(seen.gramian)
 
 
 def nash_weights(gramian: Float[Tensor, "T T"]) -> Float64[Tensor, " T"]:
