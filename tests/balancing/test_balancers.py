@@ -28,6 +28,7 @@ KINDS = [
     "uw_so",
     "prioritisation",
     "constant",
+    "constrained",
     "cosmos",
     "dwa",
     "famo",
@@ -41,6 +42,7 @@ KINDS = [
     "uw",
 ]
 SETTINGS = {
+    "constrained": ', "at_most": {"b": 0.04}',
     "dwa": ', "window_steps": 2',
     "prioritisation": ', "base_steps": 2, "window_steps": 2',
     "scheduled": ', "growth": {"b": 1.5}, "window_steps": 2',
@@ -255,7 +257,12 @@ def test_the_weight_of_a_task_that_does_not_exist_is_refused() -> None:
         '{"kind": "uw_so", "temperature": 0}',
         '{"kind": "uw_so", "first_steps": 0}',
         '{"kind": "uncertainty", "form": "variance"}',
-        '{"kind": "mgda"}',
+        '{"kind": "constrained", "learning_rate": 0}',
+        '{"kind": "mgda", "normalize": "l1"}',
+        '{"kind": "epo", "preference": {"a": 0}}',
+        '{"kind": "metabalance", "at": "representation"}',
+        '{"kind": "gradcraft", "keep": 1}',
+        '{"kind": "perfect"}',
     ],
 )
 def test_impossible_hyper_parameters_are_refused(text: str) -> None:

@@ -6,9 +6,13 @@ from pydantic import Field
 
 from paretorank.balancing.base import LossBalancer
 from paretorank.balancing.config_direction import ConFIGConfig, ConFIGDirection
+from paretorank.balancing.constrained import Constrained, ConstrainedConfig
+from paretorank.balancing.db_mtl import DBMTL, DBMTLConfig
 from paretorank.balancing.dwa import DWA, DWAConfig
+from paretorank.balancing.epo import EPO, EPOConfig
 from paretorank.balancing.equal import Equal, EqualConfig
 from paretorank.balancing.famo import FAMO, FAMOConfig
+from paretorank.balancing.gradcraft import GradCraft, GradCraftConfig
 from paretorank.balancing.gradient_balancer import (
     GradientSection,
     GramianBalancer,
@@ -20,6 +24,10 @@ from paretorank.balancing.gradient_balancer import (
     SeenRows,
 )
 from paretorank.balancing.learned_scales import IMTLLConfig, LearnedScales, UWConfig
+from paretorank.balancing.metabalance import MetaBalance, MetaBalanceConfig
+from paretorank.balancing.mgda import MGDA, MGDAConfig
+from paretorank.balancing.nash import Nash, NashConfig
+from paretorank.balancing.pe_ltr import PELTR, PELTRConfig
 from paretorank.balancing.prioritisation import Prioritisation, PrioritisationConfig, priority
 from paretorank.balancing.random_weights import RandomConfig, RandomWeights
 from paretorank.balancing.scalarizers import (
@@ -60,6 +68,14 @@ BalancerConfig = Annotated[
     | RandomConfig
     | STCHConfig
     | SumConfig
+    | ConstrainedConfig
+    | DBMTLConfig
+    | EPOConfig
+    | GradCraftConfig
+    | MetaBalanceConfig
+    | MGDAConfig
+    | NashConfig
+    | PELTRConfig
     | UPGradConfig
     | UWConfig,
     Field(discriminator="kind"),
@@ -69,8 +85,12 @@ Balancer = LossBalancer | GramianBalancer | JacobianBalancer | RowBalancer
 """By what they are shown: losses, inner products of gradients, gradients, rows."""
 
 __all__ = [
+    "DBMTL",
     "DWA",
+    "EPO",
     "FAMO",
+    "MGDA",
+    "PELTR",
     "UWO",
     "UWSO",
     "Balancer",
@@ -79,19 +99,31 @@ __all__ = [
     "ConFIGConfig",
     "ConFIGDirection",
     "ConstantConfig",
+    "Constrained",
+    "ConstrainedConfig",
+    "DBMTLConfig",
     "DWAConfig",
+    "EPOConfig",
     "Equal",
     "EqualConfig",
     "FAMOConfig",
     "GeometricMeanConfig",
+    "GradCraft",
+    "GradCraftConfig",
     "GradientSection",
     "GramianBalancer",
     "IMTLLConfig",
     "JacobianBalancer",
     "LearnedScales",
     "LossBalancer",
+    "MGDAConfig",
     "MeanConfig",
+    "MetaBalance",
+    "MetaBalanceConfig",
+    "Nash",
+    "NashConfig",
     "PBIConfig",
+    "PELTRConfig",
     "PeriodicSection",
     "PresentTasks",
     "Prioritisation",
