@@ -1,4 +1,4 @@
-"""How long one weight vector takes: the fused score of a million rows, and what its lists are worth.
+"""How long one weight vector takes: fused scores of a million rows, and metrics of their lists.
 
     python benchmarks/fused_scores.py [--requests 100000] [--repeats 9]
 
@@ -70,7 +70,7 @@ def main() -> None:
         begin = time.perf_counter()
         scorer = FusionScorer(formula, NAMES, scores, request)
         print(f"{name}: {formula}\n  prepared in {time.perf_counter() - begin:.2f} s")
-        weights = {weight: 0.7 for weight in formula.weights}
+        weights = dict.fromkeys(formula.weights, 0.7)
         show("fused score", seconds(lambda s=scorer, w=weights: s(w), given.repeats))
         both = seconds(lambda s=scorer, w=weights: lists.rank(s(w)).ndcg(10), given.repeats)
         show("with NDCG@10 of two tasks", both)

@@ -52,9 +52,7 @@ class RankedLists:
         ValueError: shapes do not fit.
     """
 
-    def __init__(
-        self, request: Shaped[np.ndarray, " N"], labels: Shaped[np.ndarray, "N T"]
-    ) -> None:
+    def __init__(self, request: np.ndarray, labels: np.ndarray) -> None:
         request, labels = np.asarray(request), np.asarray(labels, dtype=np.float64)
         if labels.ndim != 2 or request.shape != labels.shape[:1]:  # noqa: PLR2004 - rows and tasks
             raise ValueError(
