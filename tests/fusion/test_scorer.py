@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from paretorank.foundation.errors import ConfigError
@@ -83,6 +83,7 @@ SCALES = st.lists(st.floats(0.01, 100.0), min_size=3, max_size=3).map(np.array)
 
 
 @given(SCALES)
+@settings(max_examples=15)
 def test_rescaling_a_column_keeps_the_order_of_a_product(scale: np.ndarray) -> None:
     scorer, other = (
         FusionScorer(weighted_product(NAMES), NAMES, rows) for rows in (ROWS, ROWS * scale)
@@ -162,6 +163,7 @@ FORMULAS = st.one_of(
 
 
 @given(FORMULAS, st.floats(0.1, 2.0))
+@settings(max_examples=40)
 def test_numpy_once_prepared_and_torch_agree(text: str, weight: float) -> None:
     formula = parse_formula(text)
     weights = dict.fromkeys(formula.weights, weight)

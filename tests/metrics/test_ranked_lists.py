@@ -156,3 +156,6 @@ def test_impossible_rows_are_refused() -> None:
         lists.rank(np.array([0.1]))
     with pytest.raises(ValueError, match="one row for each"):
         RankedLists(np.zeros(3, int), np.zeros((2, 1)))
+    for discount in (top, logarithmic):
+        with pytest.raises(ValueError, match="`k` must be at least 1"):
+            discount(0)

@@ -26,7 +26,12 @@ Discount = Callable[[int], Float[np.ndarray, " L"]]
 
 
 def logarithmic(k: int | None = None) -> Discount:
-    """Return the discount 1 / log2(1 + place), and 0 beyond place k."""
+    """Return the discount 1 / log2(1 + place), and 0 beyond place k.
+
+    Raises:
+        ValueError: k is below 1.
+    """
+    _check(k)
 
     def discount(n_places: int) -> Float[np.ndarray, " L"]:
         worth = 1.0 / np.log2(np.arange(2.0, n_places + 2.0))
@@ -37,7 +42,12 @@ def logarithmic(k: int | None = None) -> Discount:
 
 
 def top(k: int) -> Discount:
-    """Return the discount that is 1 for the first k places and 0 beyond."""
+    """Return the discount that is 1 for the first k places and 0 beyond.
+
+    Raises:
+        ValueError: k is below 1.
+    """
+    _check(k)
 
     def discount(n_places: int) -> Float[np.ndarray, " L"]:
         return (np.arange(n_places) < k).astype(np.float64)
@@ -201,3 +211,8 @@ def _exposure(standing: Standing, discount: Float[np.ndarray, " L"]) -> Float[np
 def _mean_ratio(gain: Float[np.ndarray, " R"], ideal: Float[np.ndarray, " R"]) -> float:
     kept = ideal > 0.0
     return float((gain[kept] / ideal[kept]).mean()) if kept.any() else np.nan
+
+
+def _check(k: int | None) -> None:
+    if k is not None and k < 1:
+        raise ValueError(f"`k` must be at least 1, got {k}.")
