@@ -10,6 +10,8 @@ from paretorank.metrics.log_loss import LogLoss
 from paretorank.metrics.mae import MeanAbsoluteError
 from paretorank.metrics.normalized_entropy import NormalizedEntropy
 from paretorank.metrics.pcoc import PredictedOverObserved
+from paretorank.metrics.ranked_lists import Discount, RankedLists, Ranking, logarithmic, top
+from paretorank.metrics.request_lists import RequestLists, Standing
 from paretorank.metrics.rmse import RootMeanSquaredError
 from paretorank.metrics.rows import Rows, observed_rows
 from paretorank.metrics.sums import SumMetric
@@ -20,6 +22,7 @@ __all__ = [
     "METRICS",
     "METRICS_BY_KIND",
     "XAUC",
+    "Discount",
     "EqualMassCalibrationError",
     "ExpectedCalibrationError",
     "GroupedAUC",
@@ -29,16 +32,22 @@ __all__ = [
     "NormalizedEntropy",
     "PairCounts",
     "PredictedOverObserved",
+    "RankedLists",
     "RankedPairs",
+    "Ranking",
+    "RequestLists",
     "RootMeanSquaredError",
     "Rows",
+    "Standing",
     "SumMetric",
     "UserAUC",
     "UserWeighting",
     "auc_per_user",
     "count_pairs",
+    "logarithmic",
     "metric_by_name",
     "observed_rows",
     "primary_metric",
+    "top",
     "weighted_auc",
 ]
