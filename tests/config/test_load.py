@@ -372,6 +372,14 @@ def test_a_ranking_loss_that_a_relation_would_drop_is_refused(tmp_path: Path) ->
     assert "esmm" in str(error)
 
 
+def test_a_loss_reads_numeric_features_only(tmp_path: Path) -> None:
+    watch = 'tasks.watch={kind = "duration", label = "w", loss = "d2q", duration_feature = "%s"}'
+    error = refusal(tmp_path, MINIMAL, watch % "user_id")
+    assert "`tasks.watch.duration_feature` must be a numeric feature, got 'user_id'" in str(error)
+    config = load(tmp_path, '[features.length]\nkind = "numeric"', watch % "length")
+    assert config.tasks["watch"].reads == "length"
+
+
 def test_a_ranking_loss_must_be_one_that_exists(tmp_path: Path) -> None:
     error = refusal(tmp_path, MINIMAL, 'tasks.click.ranking={kind = "lambdarank"}')
     assert "tasks.click.ranking.kind" in str(error)

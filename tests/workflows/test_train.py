@@ -12,6 +12,7 @@ from paretorank.config import RunConfig, load_config, parse_config
 from paretorank.evaluation import EvaluationResult
 from paretorank.foundation.errors import DataError, RunError, TrainingError
 from paretorank.foundation.progress import Progress
+from paretorank.tasks import DurationTask
 from paretorank.workflows.evaluate import evaluate_run
 from paretorank.workflows.ingest import Prepared, prepare
 from paretorank.workflows.run_folder import RunFolder
@@ -295,3 +296,20 @@ def test_a_task_may_be_named_like_a_column_that_a_feature_reads(
     renamed = {"position": content["tasks"]["click"]}
     overridden = parse_config({**content, "tasks": renamed}, config.path)
     assert prepare(overridden, tmp_path / "prepared").manifest.layout.task_names == ("position",)
+
+
+def test_ranks_among_items_of_one_length_train_and_are_read_back(
+    config: RunConfig, prepared: Prepared, tmp_path: Path
+) -> None:
+    watch = {"loss": "d2q", "duration_feature": "duration_s", "n_groups": 4}
+    tasks = config.tasks | {"watch": DurationTask(**{**vars(config.tasks["watch"]), **watch})}
+    ranked = config.model_copy(update={"tasks": tasks})
+    run = train_run(ranked, RunFolder(tmp_path / "run"), prepared=prepared)
+    metrics = run.result.table.filter(pl.col("task") == "watch")["metric"].to_list()
+    assert metrics == ["xauc", "mae", "rmse"]
+    again = evaluate_run(run.folder).table
+    np.testing.assert_allclose(again["value"], run.result.table["value"], rtol=1e-5)
+    numbers = pl.read_parquet(run.folder.scores_path)
+    train = prepared.split("train")
+    longest = float(np.nanmax(train.read(0, len(train)).labels[:, 3]))
+    assert numbers["watch"].is_between(0, longest).all()

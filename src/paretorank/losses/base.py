@@ -42,6 +42,14 @@ class Loss(nn.Module, ABC):
         loss: Tensor = self(logit, label)
         return loss
 
+    def given(self, column: Float[Tensor, " B"]) -> "Loss":
+        """Return the loss on rows of which a feature has these encoded values; NaN is missing.
+
+        A loss that reads no feature is returned as it is.
+        """
+        del column
+        return self
+
     @abstractmethod
     def score(self, logit: Float[Tensor, "*outputs"]) -> Float[Tensor, "*rows T"]:
         """Return the probability, or the expected value in the unit of the label."""

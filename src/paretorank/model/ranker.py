@@ -84,7 +84,7 @@ class MultiTaskRanker(nn.Module):
             outputs = self.output.with_logits(outputs, logits)
         filled = fill_unobserved(batch.labels, batch.observed)
         counted = batch.observed & (batch.weight > 0).unsqueeze(1)
-        own = self.heads.losses(outputs, filled, Requests(batch.request, counted))
+        own = self.heads.losses(outputs, filled, Requests(batch.request, counted), batch.numeric)
         seen = Seen(logits, batch.labels, batch.observed, batch.weight, done.imputed)
         rows = self.relation.row_losses(own, seen)
         present = (rows.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
@@ -102,7 +102,8 @@ class MultiTaskRanker(nn.Module):
     def scores(self, batch: Batch) -> Float[Tensor, "B T"]:
         """Return probabilities and expected values."""
         outputs = self(batch)
-        return self.relation.scores(self.output.logits(outputs), self.heads.scores(outputs))
+        scores = self.heads.scores(outputs, batch.numeric)
+        return self.relation.scores(self.output.logits(outputs), scores)
 
     def _run(self, batch: Batch) -> _Forward:
         batch = batch if self.position is None else self.position.hide(batch)

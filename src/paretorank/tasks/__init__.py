@@ -3,6 +3,7 @@
 from paretorank.tasks.graph import TaskGraph
 from paretorank.tasks.heads import HeadGroup, Heads
 from paretorank.tasks.ranking import refuse_ranking_of_joint_events, refuse_scattered_requests
+from paretorank.tasks.reads import refuse_unknown_durations
 from paretorank.tasks.task import (
     BinaryTask,
     CountTask,
@@ -28,4 +29,5 @@ __all__ = [
     "TaskGraph",
     "refuse_ranking_of_joint_events",
     "refuse_scattered_requests",
+    "refuse_unknown_durations",
 ]

@@ -3,11 +3,12 @@
 from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 from typing_extensions import override
 
 from paretorank.foundation.section import Section
 from paretorank.losses import (
+    D2Q,
     BinaryCrossEntropy,
     Cread,
     HeteroscedasticLogNormal,
@@ -64,6 +65,16 @@ class Task(Section, ABC):
         """Return one loss for `n_tasks` tasks that are configured alike."""
 
     @property
+    def scores_mean(self) -> bool:
+        """Whether the scores estimate the mean of the label."""
+        return True
+
+    @property
+    def reads(self) -> str | None:
+        """The numeric feature that the loss reads beside the label; None for most losses."""
+        return None
+
+    @property
     def parents(self) -> tuple[str, ...]:
         """All tasks without which this one cannot happen."""
         return parent_names(self.parent)
@@ -80,6 +91,7 @@ class Task(Section, ABC):
             clip=self.clip,
             matures_after=self.matures_after,
             count_early=self.count_early,
+            scores_mean=self.scores_mean,
         )
 
     def loss_key(self) -> tuple[str | float, ...]:
@@ -146,6 +158,11 @@ class RegressionTask(Task):
     def label_kind(self) -> LabelKind:
         return self.kind
 
+    @property
+    @override
+    def scores_mean(self) -> bool:
+        return self.loss != "quantile"
+
     @override
     def build_loss(self, *, n_tasks: int) -> Loss:
         match self.loss:
@@ -174,12 +191,14 @@ class DurationTask(Task):
         "tweedie",
         "cread",
         "tpm",
+        "d2q",
     ] = "lognormal"
     """lognormal: models the logarithm, so relative errors count alike; lognormal_heteroscedastic:
     with a spread of each row's own; zero_inflated_lognormal: the chance of any, and how much if so;
     weighted_logistic: odds are the mean duration, without assuming a distribution; tweedie: the
     mean, with a variance that grows as its power; cread: chances to last beyond each of `n_steps`
-    thresholds; tpm: a tree of `tree_depth` questions."""
+    thresholds; tpm: a tree of `tree_depth` questions; d2q: the rank among rows of items about as
+    long, and the score is near the median, no expected value."""
     shift_s: PositiveFloat = 1.0
     """Seconds added before the logarithm, so that zero durations are allowed (lognormal and
     lognormal_heteroscedastic)."""
@@ -189,11 +208,34 @@ class DurationTask(Task):
     """Thresholds, each with an output of its own (cread)."""
     tree_depth: PositiveInt = Field(default=4, le=8)
     """Questions on the way to a leaf; there are 2^depth - 1 outputs (tpm)."""
+    duration_feature: str | None = None
+    """Numeric feature that says how long the item is (d2q)."""
+    n_groups: PositiveInt = Field(default=20, le=1000)
+    """Groups of rows by the duration of the item, of equal size on the training rows (d2q)."""
+
+    @model_validator(mode="after")
+    def _d2q_knows_how_long_items_are(self) -> "DurationTask":
+        if self.loss == "d2q" and self.duration_feature is None:
+            raise ValueError(
+                'loss = "d2q" needs `duration_feature`, the numeric feature that says how long the '
+                "item is"
+            )
+        return self
+
+    @property
+    @override
+    def reads(self) -> str | None:
+        return self.duration_feature if self.loss == "d2q" else None
 
     @property
     @override
     def label_kind(self) -> LabelKind:
         return self.kind
+
+    @property
+    @override
+    def scores_mean(self) -> bool:
+        return self.loss != "d2q"
 
     @override
     def build_loss(self, *, n_tasks: int) -> Loss:
@@ -212,6 +254,8 @@ class DurationTask(Task):
                 return Cread(n_tasks, n_steps=self.n_steps)
             case "tpm":
                 return ProgressiveTree(n_tasks, depth=self.tree_depth)
+            case "d2q":
+                return D2Q(n_tasks, n_groups=self.n_groups)
 
     @override
     def loss_key(self) -> tuple[str | float, ...]:
@@ -221,8 +265,10 @@ class DurationTask(Task):
             "tweedie": self.tweedie_power,
             "cread": float(self.n_steps),
             "tpm": float(self.tree_depth),
+            "d2q": float(self.n_groups),
         }
-        return (self.loss, own[self.loss]) if self.loss in own else (self.loss,)
+        own_key = (self.loss, own[self.loss]) if self.loss in own else (self.loss,)
+        return own_key if self.reads is None else (*own_key, self.reads)
 
 
 class CountTask(Task):
