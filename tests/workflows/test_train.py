@@ -1,6 +1,7 @@
 """Train a run from start to finish."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from paretorank.config import RunConfig, load_config, parse_config
 from paretorank.evaluation import EvaluationResult
 from paretorank.foundation.errors import DataError, RunError, TrainingError
 from paretorank.foundation.progress import Progress
+from paretorank.relations import ESCM2Config
 from paretorank.tasks import DurationTask
 from paretorank.workflows.evaluate import evaluate_run
 from paretorank.workflows.ingest import Prepared, prepare
@@ -313,3 +315,17 @@ def test_ranks_among_items_of_one_length_train_and_are_read_back(
     train = prepared.split("train")
     longest = float(np.nanmax(train.read(0, len(train)).labels[:, 3]))
     assert numbers["watch"].is_between(0, longest).all()
+
+
+def test_the_log_says_how_many_rows_the_weights_of_a_relation_are_worth(
+    config: RunConfig, prepared: Prepared, tmp_path: Path
+) -> None:
+    model = config.model.model_copy(update={"relations": ESCM2Config()})
+    config = changed(config.model_copy(update={"model": model}), epochs=1, log_every_steps=2)
+    run = train_run(config, RunFolder(tmp_path / "run"), prepared=prepared)
+    text = (run.folder.path / "log.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    steps = [line["effective_rows"] for line in lines if line["event"] == "train"]
+    assert len(steps) == math.ceil(run.report.n_steps / 2)
+    assert all(set(tasks) == {"like", "long_view"} for tasks in steps)
+    assert all(0 < rows < 512 for tasks in steps for rows in tasks.values())
