@@ -24,11 +24,15 @@ def column(values: object) -> Tensor:
     return double(values).unsqueeze(1)
 
 
+def by_task(durations: Tensor, loss: D2Q) -> Tensor:
+    return durations.unsqueeze(1).expand(-1, len(loss.edges))
+
+
 def fitted(
     durations: Tensor, watch: Tensor, *, n_groups: int, weight: Tensor | None = None
 ) -> tuple[D2Q, Loss]:
     loss = D2Q(watch.shape[1], n_groups=n_groups).double()
-    rows = loss.given(durations)
+    rows = loss.given(by_task(durations, loss))
     rows.fit_(watch, torch.ones_like(watch) if weight is None else weight)
     return loss, rows
 
@@ -36,7 +40,7 @@ def fitted(
 def test_quantiles_in_groups_are_the_pinned_ones() -> None:
     durations, watch = double(VALUES["duration"]), column(VALUES["watch"])
     loss, rows = fitted(durations, watch, n_groups=2)
-    group = loss.group_of(durations)
+    group = loss.group_of(by_task(durations, loss))
     quantile = loss.quantile_of(watch, group)
     torch.testing.assert_close(quantile, column(VALUES["quantile_label"]), rtol=0, atol=1e-12)
     torch.testing.assert_close(loss.label_at(quantile, group), watch)
@@ -55,7 +59,9 @@ def test_quantiles_and_their_inverse_agree_with_numpy() -> None:
     group = np.searchsorted(edges, durations)
     chance = rng.uniform(0.01, 0.99, 4000)
     score = rows.score(torch.from_numpy(np.log(chance / (1 - chance)))[:, None]).numpy()[:, 0]
-    found = loss.quantile_of(torch.from_numpy(watch)[:, None], loss.group_of(double(durations)))
+    found = loss.quantile_of(
+        torch.from_numpy(watch)[:, None], loss.group_of(by_task(double(durations), loss))
+    )
     for at in range(5):
         own = np.sort(watch[group == at])
         expected = np.searchsorted(own, watch[group == at], side="right") / len(own)
@@ -76,7 +82,7 @@ def test_the_constant_is_the_mean_quantile() -> None:
 def test_rows_of_unknown_duration_are_ranked_among_all() -> None:
     durations, watch = double([1.0, 1.0, 9.0, 9.0, torch.nan]), column([1.0, 2.0, 3.0, 4.0, 5.0])
     loss, rows = fitted(durations, watch, n_groups=2)
-    group = loss.group_of(durations)
+    group = loss.group_of(by_task(durations, loss))
     assert group[:, 0].tolist() == [0, 0, 1, 1, 2]
     assert loss.quantile_of(watch, group)[-1].item() == pytest.approx(1.0)
     zeros = torch.zeros_like(watch)
@@ -90,7 +96,7 @@ def test_longer_items_than_any_in_training_belong_to_the_last_group_with_rows() 
     watch = column([0.5, 0.6, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0])
     loss, _ = fitted(durations, watch, n_groups=4)
     assert loss.edges.tolist() == [[1.0, 5.0, 5.0]]
-    new = loss.given(double([100.0, 5.0, 0.1]))
+    new = loss.given(column([100.0, 5.0, 0.1]))
     highest = torch.full((3, 1), 50.0, dtype=torch.float64)
     assert new.score(highest)[:, 0].tolist() == [6.0, 6.0, 0.6]
 
@@ -129,7 +135,7 @@ def test_a_model_that_knows_the_quantile_of_each_row_scores_its_label() -> None:
     durations = rng.choice([10.0, 300.0], 2000)
     watch = torch.from_numpy(durations * rng.uniform(size=2000))[:, None]
     loss, _ = fitted(torch.from_numpy(durations), watch, n_groups=2)
-    group = loss.group_of(torch.from_numpy(durations))
+    group = loss.group_of(by_task(torch.from_numpy(durations), loss))
     quantile = loss.quantile_of(watch, group)
     assert abs(float(quantile[group == 0].mean() - quantile[group == 1].mean())) < 0.01
     torch.testing.assert_close(loss.label_at(quantile, group), watch, rtol=1e-6, atol=1e-6)

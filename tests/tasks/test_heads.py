@@ -5,10 +5,11 @@ import torch
 from torch import Tensor, nn
 
 from paretorank.foundation.errors import ConfigError
-from paretorank.losses import Loss, Requests, fill_unobserved, reduce_losses
+from paretorank.losses import DelayedFeedback, Loss, Requests, fill_unobserved, reduce_losses
 from paretorank.tasks import (
     BinaryTask,
     CountTask,
+    DelayConfig,
     DurationTask,
     Heads,
     OrdinalTask,
@@ -203,3 +204,23 @@ def test_a_feature_that_a_loss_reads_must_be_there() -> None:
         Heads(READING, ["age"])
     with pytest.raises(ValueError, match="`numeric` must be given"):
         Heads(READING, ["length"]).scores(torch.zeros(6, 2))
+
+
+def test_rows_that_wait_count_for_their_own_task_alone() -> None:
+    waiting = BinaryTask(
+        label="a", matures_after=9.0, delayed_feedback=DelayConfig(mean_delay_s=3.0)
+    )
+    tasks: dict[str, TaskConfig] = {"like": BinaryTask(label="b"), "buy": waiting, "pay": waiting}
+    heads = Heads(tasks, ["x", "__waiting:pay", "__waiting:buy"])
+    assert len(heads.groups) == 2
+    numeric = torch.tensor([[0.0, torch.nan, 4.0], [0.0, 2.0, torch.nan]])
+    observed = torch.tensor([[True, True, False], [True, False, False]])
+    found = heads.waiting(numeric, observed)
+    assert found.tolist() == [[False, True, False], [False, False, True]]
+    losses = heads.losses(torch.zeros(2, 3), torch.ones(2, 3), numeric=numeric)
+    loss = waiting.build_loss(n_tasks=2)
+    assert isinstance(loss, DelayedFeedback)
+    by_age = loss.waiting_losses(torch.zeros(2), torch.tensor([4.0, 2.0]))
+    assert losses[0, 1] == by_age[0]
+    assert losses[1, 2] == by_age[1]
+    torch.testing.assert_close(losses[:, 0], torch.full((2,), 0.5).log().neg())

@@ -1,5 +1,7 @@
 """The configuration of a task."""
 
+from typing import Any
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
@@ -7,6 +9,7 @@ from paretorank.losses import (
     D2Q,
     BinaryCrossEntropy,
     Cread,
+    DelayedFeedback,
     HeteroscedasticLogNormal,
     Huber,
     JointRankingCalibration,
@@ -28,6 +31,7 @@ from paretorank.schema.labels import LabelSpec
 from paretorank.tasks import (
     BinaryTask,
     CountTask,
+    DelayConfig,
     DurationTask,
     OrdinalTask,
     RankingConfig,
@@ -111,7 +115,6 @@ def test_every_setting_that_a_loss_reads_keeps_tasks_apart() -> None:
             DurationTask(label="a", loss="lognormal_heteroscedastic", shift_s=2.0),
             DurationTask(label="a", loss="zero_inflated_lognormal"),
             DurationTask(label="a", loss="d2q", duration_feature="length"),
-            DurationTask(label="a", loss="d2q", duration_feature="other"),
             DurationTask(label="a", loss="d2q", duration_feature="length", n_groups=3),
         ],
         [
@@ -173,3 +176,23 @@ def test_only_quantiles_and_ranks_are_no_means() -> None:
 def test_what_scores_mean_is_not_kept_with_prepared_data() -> None:
     mean, median = RegressionTask(label="a"), RegressionTask(label="a", loss="quantile")
     assert mean.label_spec("t").model_dump_json() == median.label_spec("t").model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({}, "needs matures_after"),
+        ({"matures_after": 9.0, "count_early": False}, "needs matures_after"),
+        ({"matures_after": 9.0, "ranking": RankingConfig(kind="jrc")}, "cannot be combined"),
+    ],
+)
+def test_delays_need_an_end_and_early_events(settings: dict[str, Any], problem: str) -> None:
+    delay = DelayConfig(mean_delay_s=3.0)
+    with pytest.raises(ValidationError, match=problem):
+        BinaryTask(label="a", delayed_feedback=delay, **settings)
+    task = BinaryTask(label="a", delayed_feedback=delay, matures_after=9.0)
+    assert type(task.build_loss(n_tasks=1)) is DelayedFeedback
+    assert task.label_spec("t").keeps_waiting
+    assert not BinaryTask(label="a", matures_after=9.0).label_spec("t").keeps_waiting
+    other = task.model_copy(update={"matures_after": 8.0})
+    assert len({t.loss_key() for t in (task, other, BinaryTask(label="a"))}) == 3

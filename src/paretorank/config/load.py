@@ -21,7 +21,7 @@ from paretorank.model import ModelConfig, refuse_unfit, refuse_unknown_position
 from paretorank.schema import CategoricalFeature, NumericFeature
 from paretorank.tasks import (
     TaskGraph,
-    refuse_ranking_of_joint_events,
+    refuse_dropped_losses,
     refuse_scattered_requests,
     refuse_unknown_durations,
 )
@@ -63,7 +63,7 @@ def parse_config(
         refuse_unknown_durations(config.tasks, config.features)
         refuse_scattered_requests(config.tasks, config.training.loader.shuffle)
         if config.model.relations.replaces_losses:
-            refuse_ranking_of_joint_events(config.tasks, config.model.relations.kind)
+            refuse_dropped_losses(config.tasks, config.model.relations.kind)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}", hint=error.hint) from None
     return config

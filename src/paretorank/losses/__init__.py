@@ -4,6 +4,7 @@ from paretorank.losses.base import Loss
 from paretorank.losses.binary import BinaryCrossEntropy
 from paretorank.losses.cread import Cread
 from paretorank.losses.d2q import D2Q
+from paretorank.losses.delayed import DelayedFeedback
 from paretorank.losses.huber import Huber
 from paretorank.losses.jrc import JointRankingCalibration
 from paretorank.losses.listwise import Listwise
@@ -26,6 +27,7 @@ __all__ = [
     "D2Q",
     "BinaryCrossEntropy",
     "Cread",
+    "DelayedFeedback",
     "HeteroscedasticLogNormal",
     "Huber",
     "JointRankingCalibration",

@@ -24,6 +24,8 @@ class Loss(nn.Module, ABC):
     balance_factor: ClassVar[float]
     """The factor c of uncertainty weighting, such that c / variance * loss is a log-likelihood: 1/2
     for the squared error, 1 for cross-entropies and for full likelihoods."""
+    counts_waiting: ClassVar[bool] = False
+    """Whether rows without a label count if `given` a value: they wait for what may yet happen."""
 
     @abstractmethod
     def forward(
@@ -42,12 +44,12 @@ class Loss(nn.Module, ABC):
         loss: Tensor = self(logit, label)
         return loss
 
-    def given(self, column: Float[Tensor, " B"]) -> "Loss":
-        """Return the loss on rows of which a feature has these encoded values; NaN is missing.
+    def given(self, columns: Float[Tensor, "B T"]) -> "Loss":
+        """Return the loss on rows of which a numeric column of each task has these values.
 
-        A loss that reads no feature is returned as it is.
+        NaN is missing. A loss that reads nothing but labels is returned as it is.
         """
-        del column
+        del columns
         return self
 
     @abstractmethod

@@ -46,8 +46,8 @@ class D2Q(Loss):
         self.register_buffer("labels_at", seconds.repeat(n_tasks, n_groups + 1, 1))
 
     @override
-    def given(self, column: Float[Tensor, " B"]) -> Loss:
-        return _ByDuration(self, column)
+    def given(self, columns: Float[Tensor, "B T"]) -> Loss:
+        return _ByDuration(self, columns)
 
     @override
     def forward(
@@ -69,7 +69,7 @@ class D2Q(Loss):
     @override
     def fit_(self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]) -> None:
         """Take the quantiles of all labels."""
-        self.fit_groups_(label, weight, torch.full_like(label[:, 0], torch.nan))
+        self.fit_groups_(label, weight, torch.full_like(label, torch.nan))
 
     def row_losses(
         self,
@@ -96,7 +96,7 @@ class D2Q(Loss):
         self,
         label: Float[Tensor, "N T"],
         weight: Float[Tensor, "N T"],
-        column: Float[Tensor, " N"],
+        durations: Float[Tensor, "N T"],
     ) -> None:
         """Take groups and quantiles from rows of these durations; tasks without rows keep theirs.
 
@@ -107,9 +107,9 @@ class D2Q(Loss):
         for task, (own, mass) in enumerate(zip(label.unbind(1), weight.unbind(1), strict=True)):
             if not bool((mass > 0).any()):
                 continue
-            known = mass * ~column.isnan()
-            self.edges[task] = weighted_quantiles(column, known, shares)
-            group = self.group_of(column)[:, task]
+            known = mass * ~durations[:, task].isnan()
+            self.edges[task] = weighted_quantiles(durations[:, task], known, shares)
+            group = self.group_of(durations)[:, task]
             previous = all_rows = F.pad(weighted_quantiles(own, mass, levels), (1, 0))
             for at in range(self.n_groups):
                 inside = known * (group == at)
@@ -122,11 +122,11 @@ class D2Q(Loss):
         """Return the group of all rows for each element."""
         return torch.full_like(values, self.n_groups, dtype=torch.long)
 
-    def group_of(self, column: Float[Tensor, " B"]) -> Int[Tensor, "B T"]:
+    def group_of(self, durations: Float[Tensor, "B T"]) -> Int[Tensor, "B T"]:
         """Return the group of each row; an item as long as an edge belongs to the shorter ones."""
-        rows = column.to(self.edges.dtype).expand(len(self.edges), -1).contiguous()
-        group = torch.searchsorted(self.edges, rows)
-        return torch.where(column.isnan(), self.n_groups, group).T
+        by_task = durations.to(self.edges.dtype).T.contiguous()
+        group = torch.searchsorted(self.edges, by_task).T
+        return torch.where(durations.isnan(), self.n_groups, group)
 
     def quantile_of(
         self, label: Float[Tensor, "*rows T"], group: Int[Tensor, "*rows T"]
@@ -166,27 +166,27 @@ class _ByDuration(Loss):
 
     balance_factor: ClassVar[float] = D2Q.balance_factor
 
-    def __init__(self, loss: D2Q, column: Float[Tensor, " B"]) -> None:
+    def __init__(self, loss: D2Q, durations: Float[Tensor, "B T"]) -> None:
         super().__init__()
         self.loss = loss
-        self.column = column
+        self.durations = durations
 
     @override
     def forward(
         self, logit: Float[Tensor, "B T"], label: Float[Tensor, "B T"]
     ) -> Float[Tensor, "B T"]:
-        return self.loss.row_losses(logit, label, self.loss.group_of(self.column))
+        return self.loss.row_losses(logit, label, self.loss.group_of(self.durations))
 
     @override
     def score(self, logit: Float[Tensor, "B T"]) -> Float[Tensor, "B T"]:
-        return self.loss.label_at(logit.sigmoid(), self.loss.group_of(self.column))
+        return self.loss.label_at(logit.sigmoid(), self.loss.group_of(self.durations))
 
     @override
     def constant_logit(
         self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]
     ) -> Float[Tensor, " T"]:
-        return self.loss.mean_logit(label, weight, self.loss.group_of(self.column))
+        return self.loss.mean_logit(label, weight, self.loss.group_of(self.durations))
 
     @override
     def fit_(self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]) -> None:
-        self.loss.fit_groups_(label, weight, self.column)
+        self.loss.fit_groups_(label, weight, self.durations)

@@ -30,7 +30,8 @@ def build_model(
     heads = Heads(tasks, [column.name for column in layout.numeric])
     position = _position(config, layout, len(tasks))
     layout = layout if position is None else position.layout
-    if not (layout.categorical or layout.ragged or layout.numeric):
+    has_numbers = any(not column.for_losses for column in layout.numeric)
+    if not (layout.categorical or layout.ragged or has_numbers):
         raise ConfigError(
             "The configuration declares no feature.",
             hint='Add one: [features] user_id = { kind = "categorical" }.',

@@ -87,8 +87,9 @@ class MultiTaskRanker(nn.Module):
         own = self.heads.losses(outputs, filled, Requests(batch.request, counted), batch.numeric)
         seen = Seen(logits, batch.labels, batch.observed, batch.weight, done.imputed)
         rows = self.relation.row_losses(own, seen)
-        present = (rows.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
-        losses = reduce_losses(rows.losses, rows.observed, batch.weight)
+        observed = rows.observed | self.heads.waiting(batch.numeric, batch.observed)
+        present = (observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
+        losses = reduce_losses(rows.losses, observed, batch.weight)
         terms = [rows.auxiliary, self.architecture.auxiliary_loss()]
         auxiliary = [term for term in terms if term is not None]
         total = torch.stack(auxiliary).sum() if auxiliary else None

@@ -9,9 +9,10 @@ one only), N rows of a sample, M numeric columns.
 from collections.abc import Mapping, Sequence
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
+from paretorank.data.labels import WAITING_PREFIX
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
 from paretorank.losses import Loss, Requests, fill_unobserved
@@ -26,11 +27,11 @@ class HeadGroup(nn.Module):
     outputs: Tensor
     """Where their outputs stand among those of all tasks, task by task."""
 
-    def __init__(self, loss: Loss, columns: Sequence[int], *, reads: int | None = None) -> None:
+    def __init__(self, loss: Loss, columns: Sequence[int], *, reads: Sequence[int] = ()) -> None:
         super().__init__()
         self.loss = loss
-        self.reads = reads
-        """The numeric column that the loss reads beside the labels."""
+        self.reads = list(reads)
+        """The numeric column of each task that the loss reads beside the labels; none as a rule."""
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
         self.register_buffer("outputs", torch.tensor(columns), persistent=False)
 
@@ -69,16 +70,18 @@ class HeadGroup(nn.Module):
         return loss.in_requests(own, label, requests.of(self.columns))
 
     def given(self, numeric: Float[Tensor, "B M"] | None) -> Loss:
-        """Return the loss on rows with these numeric columns.
+        """Return the loss on rows with these numeric columns."""
+        return self.loss.given(self.read(numeric)) if self.reads else self.loss
+
+    def read(self, numeric: Float[Tensor, "B M"] | None) -> Float[Tensor, "B n"]:
+        """Return the numeric columns that the loss reads.
 
         Raises:
-            ValueError: the loss reads one of them, and they are not given.
+            ValueError: they are not given.
         """
-        if self.reads is None:
-            return self.loss
         if numeric is None:
             raise ValueError("`numeric` must be given: a loss reads one of its columns.")
-        return self.loss.given(numeric[:, self.reads])
+        return numeric[:, self.reads]
 
 
 class Heads(nn.Module):
@@ -98,11 +101,12 @@ class Heads(nn.Module):
         for column, task in enumerate(tasks.values()):
             members.setdefault(task.loss_key(), []).append(column)
         configs = list(tasks.values())
+        reads = [_place(_column_read(name, task), numeric) for name, task in tasks.items()]
         self.groups = nn.ModuleList(
             HeadGroup(
                 configs[columns[0]].build_loss(n_tasks=len(columns)),
                 columns,
-                reads=_place(configs[columns[0]].reads, numeric),
+                reads=[at for column in columns if (at := reads[column]) is not None],
             )
             for columns in members.values()
         )
@@ -138,6 +142,16 @@ class Heads(nn.Module):
         parts = [group.losses(outputs, labels, requests, numeric) for group in self._each()]
         return self._joined(parts)
 
+    def waiting(
+        self, numeric: Float[Tensor, "B M"], observed: Bool[Tensor, "B T"]
+    ) -> Bool[Tensor, "B T"]:
+        """Return which rows count beside the observed ones, as their label is still to come."""
+        found = torch.zeros_like(observed)
+        for group in self._each():
+            if group.loss.counts_waiting:
+                found[:, group.columns] = ~group.read(numeric).isnan()
+        return found
+
     def scores(
         self, outputs: Float[Tensor, "B O"], numeric: Float[Tensor, "B M"] | None = None
     ) -> Float[Tensor, "B T"]:
@@ -162,6 +176,8 @@ class Heads(nn.Module):
         outputs = labels.new_zeros(sum(self.n_outputs))
         for group in self._each():
             label, mass = group.of(filled), group.of(counted)
+            if group.loss.counts_waiting:
+                mass = torch.where(group.read(numeric).isnan(), mass, rows.unsqueeze(1))
             loss = group.given(numeric)
             loss.fit_(label, mass)
             constant = loss.constant_logit(label, mass)
@@ -175,6 +191,11 @@ class Heads(nn.Module):
         if len(parts) == 1:  # the tasks of a single group stand in order
             return parts[0]
         return torch.cat(parts, dim=1).index_select(1, self._order)
+
+
+def _column_read(name: str, task: TaskConfig) -> str | None:
+    """Return the name of the numeric column that the loss of a task reads."""
+    return WAITING_PREFIX + name if task.waits else task.reads
 
 
 def _place(feature: str | None, numeric: Sequence[str]) -> int | None:

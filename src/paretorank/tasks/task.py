@@ -1,25 +1,19 @@
 """What is predicted: the configuration of one task."""
 
-from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from typing_extensions import override
 
-from paretorank.foundation.section import Section
 from paretorank.losses import (
     D2Q,
-    BinaryCrossEntropy,
     Cread,
     HeteroscedasticLogNormal,
     Huber,
-    JointRankingCalibration,
-    Listwise,
     LogNormal,
     Loss,
     NegativeBinomial,
     Ordinal,
-    Pairwise,
     Poisson,
     ProgressiveTree,
     Quantile,
@@ -28,117 +22,9 @@ from paretorank.losses import (
     WeightedLogistic,
     ZeroInflatedLogNormal,
 )
-from paretorank.schema.labels import LabelKind, LabelSpec, ParentNames, parent_names
-
-
-class Task(Section, ABC):
-    """What all kinds of tasks have."""
-
-    label: str
-    """Column of the log that holds what was observed."""
-    parent: ParentNames = None
-    """Task without which this one cannot happen, such as click for like; or a list of tasks, all
-    of which must happen."""
-    observed_when: str | None = None
-    """A task (its label must be 1) or a condition over columns; on other rows the label means
-    nothing and is used nowhere."""
-    weight: NonNegativeFloat = 1.0
-    """Fixed factor of the task's weight, whatever the balancer does."""
-    scale: PositiveFloat = 1.0
-    """Labels are multiplied by this: 0.001 turns milliseconds into seconds."""
-    clip: PositiveFloat | None = None
-    """Labels above this (after scaling) are set to it."""
-    matures_after: PositiveFloat | None = None
-    """Seconds that the event may take: on rows younger than that when the log ends (`data.as_of`),
-    a label of 0 may still change and is not observed."""
-    count_early: bool = True
-    """With `matures_after`: whether other labels than 0 are observed on such rows. The youngest
-    rows then hold nothing else, and rates come out too high by about their share; false waits."""
-
-    @property
-    @abstractmethod
-    def label_kind(self) -> LabelKind:
-        """Which values a label can take."""
-
-    @abstractmethod
-    def build_loss(self, *, n_tasks: int) -> Loss:
-        """Return one loss for `n_tasks` tasks that are configured alike."""
-
-    @property
-    def scores_mean(self) -> bool:
-        """Whether the scores estimate the mean of the label."""
-        return True
-
-    @property
-    def reads(self) -> str | None:
-        """The numeric feature that the loss reads beside the label; None for most losses."""
-        return None
-
-    @property
-    def parents(self) -> tuple[str, ...]:
-        """All tasks without which this one cannot happen."""
-        return parent_names(self.parent)
-
-    def label_spec(self, name: str) -> LabelSpec:
-        """Return what the data preparation has to know about the task called `name`."""
-        return LabelSpec(
-            name=name,
-            column=self.label,
-            kind=self.label_kind,
-            parent=self.parent,
-            observed_when=self.observed_when,
-            scale=self.scale,
-            clip=self.clip,
-            matures_after=self.matures_after,
-            count_early=self.count_early,
-            scores_mean=self.scores_mean,
-        )
-
-    def loss_key(self) -> tuple[str | float, ...]:
-        """Return what decides which loss is built; tasks with equal keys share one."""
-        return (self.label_kind,)
-
-
-class RankingConfig(Section):
-    """A loss that compares the rows of a request, beside the cross-entropy."""
-
-    kind: Literal["pairwise", "listwise", "jrc"]
-    """pairwise: logistic loss of positive against negative rows; listwise: softmax of the positives
-    over the request; jrc: two logits per row, that rank and calibrate together."""
-    weight: PositiveFloat = 0.1
-    """Factor of the ranking loss; the cross-entropy has 1."""
-
-
-class BinaryTask(Task):
-    """Something that happens or not; scores are probabilities."""
-
-    kind: Literal["binary"] = "binary"
-    ranking: RankingConfig | None = None
-    """A ranking loss within requests, such as { kind = "pairwise", weight = 0.1 }; needs
-    training.loader.shuffle = "requests", so that the rows of a request come together."""
-
-    @property
-    @override
-    def label_kind(self) -> LabelKind:
-        return self.kind
-
-    @override
-    def build_loss(self, *, n_tasks: int) -> Loss:
-        if self.ranking is None:
-            return BinaryCrossEntropy()
-        match self.ranking.kind:
-            case "pairwise":
-                return Pairwise(self.ranking.weight)
-            case "listwise":
-                return Listwise(self.ranking.weight)
-            case "jrc":
-                return JointRankingCalibration(self.ranking.weight)
-
-    @override
-    def loss_key(self) -> tuple[str | float, ...]:
-        if self.ranking is None:
-            return (self.label_kind,)
-        return (self.ranking.kind, self.ranking.weight)
+from paretorank.schema.labels import LabelKind, LabelSpec
+from paretorank.tasks.base import Task
+from paretorank.tasks.binary import BinaryTask
 
 
 class RegressionTask(Task):
@@ -267,8 +153,7 @@ class DurationTask(Task):
             "tpm": float(self.tree_depth),
             "d2q": float(self.n_groups),
         }
-        own_key = (self.loss, own[self.loss]) if self.loss in own else (self.loss,)
-        return own_key if self.reads is None else (*own_key, self.reads)
+        return (self.loss, own[self.loss]) if self.loss in own else (self.loss,)
 
 
 class CountTask(Task):
