@@ -1,7 +1,7 @@
 """Cross-stitch: a network per task, and after each layer a learned exchange between them.
 
-Source: Misra et al., Cross-stitch Networks for Multi-task Learning, CVPR 2016, section 3.1,
-    equation 1: the new activations of a task are a linear combination of those of all tasks.
+Source: Misra et al., Cross-stitch Networks for Multi-task Learning, CVPR 2016: the
+    new activations of a task are a linear combination of those of all tasks.
 We deviate: rows of the combination start with `own_share` on the diagonal and the rest spread
 evenly, so they sum to 1 for any number of tasks. Coefficients have a higher learning rate, as in
 the paper, whose factors of 10 and more are those of plain gradient steps: Adam's do not shrink with

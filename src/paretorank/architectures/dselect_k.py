@@ -1,7 +1,7 @@
 """DSelect-k: a gate that learns, by gradients alone, to rest on at most k experts.
 
 Source: Hazimeh et al., DSelect-k: Differentiable Selection in the Mixture of Experts with
-    Applications to Multi-Task Learning, NeurIPS 2021, section 3.
+    Applications to Multi-Task Learning, NeurIPS 2021.
 Each of k selectors writes the number of an expert in binary; each bit is a smooth step of a score,
 so it becomes exactly 0 or 1, and a softmax weighs the selectors. An entropy term pushes the
 selectors to a decision.
