@@ -1,5 +1,6 @@
 """What losses have in common whose logit is the logarithm of a mean in units of a fixed one.
 
+Source: the logarithmic link of McCullagh and Nelder, Generalized Linear Models, 1989.
 Shapes: N rows, T tasks.
 """
 

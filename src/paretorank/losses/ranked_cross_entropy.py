@@ -1,4 +1,7 @@
-"""Cross-entropy with a loss beside it that compares the rows of a request."""
+"""Cross-entropy with a loss beside it that compares the rows of a request.
+
+Source: the sum of both kinds of loss in Sculley, Combined Regression and Ranking, KDD 2010.
+"""
 
 from abc import ABC, abstractmethod
 
