@@ -49,6 +49,7 @@ SETTINGS = (
 def load(path: Path, loss: str, arguments: argparse.Namespace) -> RunConfig:
     """Return the configuration of one model for the seconds alone."""
     settings = [*SETTINGS, f"training.epochs={arguments.epochs}", f"tasks.watch.loss={loss}"]
+    settings.append("tasks.watch.duration_feature=duration_s")
     if arguments.clicked:
         settings.append("tasks.watch.observed_when=click")
     return load_config(path, settings)
@@ -57,7 +58,8 @@ def load(path: Path, loss: str, arguments: argparse.Namespace) -> RunConfig:
 def compare(score: np.ndarray, truth: np.ndarray, config: RunConfig) -> tuple[float, float]:
     """Return PCOC and XAUC of scores against the true means."""
     columns = (score[:, None].astype(np.float32), truth[:, None].astype(np.float32))
-    rows = ScoredRows(tuple(config.label_specs()), *columns, None, None)
+    labels = (spec.model_copy(update={"scores_mean": True}) for spec in config.label_specs())
+    rows = ScoredRows(tuple(labels), *columns, None, None)
     table = evaluate_rows(rows, n_resamples=0).table
     found = dict(zip(table["metric"].to_list(), table["value"].to_list(), strict=True))
     return found["pcoc"], found["xauc"]

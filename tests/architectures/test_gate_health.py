@@ -1,10 +1,14 @@
 """Health of gates: use, entropy, dead experts, polarised gates."""
 
+import re
+from typing import Any, get_args, get_type_hints
+
 import numpy as np
 import pytest
 
 from paretorank.architectures import (
     Architecture,
+    ArchitectureConfig,
     GateHealth,
     MMoEConfig,
     Remedies,
@@ -68,6 +72,19 @@ def test_the_remedies_name_keys_that_exist() -> None:
     named = [name for name in gates if f"gates.{name}" in text]
     assert named == ["temperature", "expert_dropout_rate", "load_balance", "entropy"]
     assert text.count("gates.") == len(named)
+
+
+CONFIGS = get_args(get_args(ArchitectureConfig)[0])
+
+
+@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: config.__name__)
+def test_the_remedies_of_each_architecture_name_settings_of_its_own(config: Any) -> None:
+    network: type[Architecture] = get_type_hints(config.build)["return"]
+    text = f"{network.gate_remedies.dead} {network.gate_remedies.polarised}"
+    named = set(re.findall(r"model\.architecture\.(\w+)", text))
+    has_gates = get_type_hints(network.gate_weights)["return"] is not type(None)
+    assert named
+    assert has_gates == (named <= set(config.model_fields))
 
 
 @pytest.mark.parametrize("shape", [(0, 2, 3), (4, 1, 3)])

@@ -372,6 +372,25 @@ def test_a_ranking_loss_that_a_relation_would_drop_is_refused(tmp_path: Path) ->
     assert "esmm" in str(error)
 
 
+def test_a_delay_that_a_relation_would_drop_is_refused(tmp_path: Path) -> None:
+    settings = (
+        "tasks.like.matures_after=3600",
+        "tasks.like.delayed_feedback={mean_delay_s = 600}",
+        "model.relations.kind=esmm",
+    )
+    error = refusal(tmp_path, MINIMAL, *settings)
+    assert "`tasks.like.delayed_feedback` would have no effect" in str(error)
+    assert load(tmp_path, "", *settings[:2]).tasks["like"].waits
+
+
+def test_a_loss_reads_numeric_features_only(tmp_path: Path) -> None:
+    watch = 'tasks.watch={kind = "duration", label = "w", loss = "d2q", duration_feature = "%s"}'
+    error = refusal(tmp_path, MINIMAL, watch % "user_id")
+    assert "`tasks.watch.duration_feature` must be a numeric feature, got 'user_id'" in str(error)
+    config = load(tmp_path, '[features.length]\nkind = "numeric"', watch % "length")
+    assert config.tasks["watch"].reads == "length"
+
+
 def test_a_ranking_loss_must_be_one_that_exists(tmp_path: Path) -> None:
     error = refusal(tmp_path, MINIMAL, 'tasks.click.ranking={kind = "lambdarank"}')
     assert "tasks.click.ranking.kind" in str(error)

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from paretorank.data.ingest import SPLIT_COLUMN, IngestRequest, prepare_frame
-from paretorank.data.labels import LABEL_PREFIX, label_expressions
+from paretorank.data.labels import LABEL_PREFIX, label_expressions, waiting_expressions
 from paretorank.data.maturity import AGE_COLUMN, with_age
 from paretorank.data.source import collect
 from paretorank.data.splits import SPLITS
@@ -147,3 +147,17 @@ def test_times_that_count_no_seconds_are_refused(times: list[Any], problem: str)
 def test_a_moment_that_is_none_is_refused(as_of: str, times: list[Any]) -> None:
     with pytest.raises(ConfigError, match=r"data\.as_of"):
         read(pl.DataFrame({"buy": [0], "t": times}), as_of=as_of)
+
+
+def waiting(frame: pl.DataFrame, label: LabelSpec) -> list[float | None]:
+    aged = with_age(frame.lazy(), data(), [label])
+    return collect(aged.select(waiting_expressions([label]))).to_series().to_list()
+
+
+def test_the_age_of_young_zeros_is_kept_where_a_loss_wants_it() -> None:
+    keeps = BUY.model_copy(update={"keeps_waiting": True})
+    assert waiting(FRAME, keeps) == [None, None, None, 36_000.0, 0.0, None]
+    assert read(FRAME, keeps) == read(FRAME)
+    assert waiting_expressions([BUY]) == []
+    elsewhere = keeps.model_copy(update={"observed_when": f"t < {START + 3600 * 25}"})
+    assert waiting(FRAME, elsewhere) == [None, None, None, 36_000.0, None, None]

@@ -53,6 +53,16 @@ def test_each_kind_of_task_gets_its_metrics_primary_first() -> None:
     assert len(metrics["like"]) == 12  # two sample spaces
 
 
+def test_scores_that_are_no_means_get_no_ratio_of_means() -> None:
+    rows = log()
+    labels = (*LABELS[:2], LABELS[2].model_copy(update={"scores_mean": False}))
+    rows = ScoredRows(labels, rows.scores, rows.truth)
+    table = evaluate_rows(rows, n_resamples=0).table
+    metrics = {task: lines["metric"].to_list() for (task,), lines in table.group_by("task")}
+    assert metrics["watch"] == ["xauc", "mae", "rmse"]
+    assert "pcoc" in metrics["click"]
+
+
 def test_counts_are_those_of_the_sample_space() -> None:
     rows = log()
     lines = evaluate_rows(rows, n_resamples=0).table.unique(

@@ -98,6 +98,13 @@ def test_what_does_not_exist_is_refused_before_training(
     assert caught.value.hint == hint
 
 
+def test_the_ratio_of_means_of_a_quantile_cannot_be_watched() -> None:
+    quantile = LABELS[1].model_copy(update={"scores_mean": False})
+    assert Monitor("watch.pcoc", LABELS)
+    with pytest.raises(ConfigError, match=r"got 'watch.pcoc'"):
+        Monitor("watch.pcoc", (LABELS[0], quantile))
+
+
 @pytest.mark.parametrize("weight", [0.0, -1.0, math.nan, math.inf])
 def test_impossible_weights_are_refused(weight: float) -> None:
     with pytest.raises(ConfigError, match="must be above 0"):

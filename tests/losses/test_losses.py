@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from paretorank.losses import (
+    D2Q,
     BinaryCrossEntropy,
     Cread,
     HeteroscedasticLogNormal,
@@ -38,6 +39,7 @@ MAKERS: dict[str, Callable[[], Loss]] = {
     "tweedie": lambda: Tweedie(2, power=1.3),
     "cread": lambda: Cread(2, n_steps=2),
     "tpm": lambda: ProgressiveTree(2, depth=2),
+    "d2q": lambda: D2Q(2, n_groups=2),
     "poisson": Poisson,
     "negative_binomial": lambda: NegativeBinomial(2),
     "ordinal": lambda: Ordinal(2, 12),

@@ -113,6 +113,10 @@ def test_the_effective_number_of_rows_can_be_read_after_a_batch() -> None:
     rows(relation, SAMPLE)
     w = [1 / 0.2, 1 / 0.8]
     assert relation.effective_rows.item() == pytest.approx(sum(w) ** 2 / sum(v * v for v in w))
+    ((name, by_task),) = relation.watched().items()
+    assert name == "effective_rows"
+    assert by_task[0].isnan()
+    assert by_task[1] == relation.effective_rows[0]
     rows(relation, torch.zeros(4, dtype=torch.float64))
     assert relation.effective_rows.tolist() == [0.0]
     assert "effective_rows" not in relation.state_dict()

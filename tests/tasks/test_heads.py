@@ -4,10 +4,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from paretorank.losses import Loss, Requests
+from paretorank.foundation.errors import ConfigError
+from paretorank.losses import DelayedFeedback, Loss, Requests, fill_unobserved, reduce_losses
 from paretorank.tasks import (
     BinaryTask,
     CountTask,
+    DelayConfig,
     DurationTask,
     Heads,
     OrdinalTask,
@@ -110,8 +112,9 @@ def test_a_task_without_an_observed_row_is_nan_and_leaves_the_others_alone(absen
     observed = everywhere.clone()
     observed[:, absent] = False
     values = torch.where(observed, labels(), torch.nan)
-    full = heads.task_losses(all_logits, labels(), everywhere)
-    some = heads.task_losses(all_logits, values, observed)
+    full = reduce_losses(heads.losses(all_logits, labels()), everywhere)
+    filled = fill_unobserved(values, observed)
+    some = reduce_losses(heads.losses(all_logits, filled), observed)
     others = [task for task in range(7) if task != absent]
     assert some[absent].isnan()
     assert torch.equal(some[others], full[others])
@@ -171,3 +174,53 @@ def test_only_ranking_losses_see_the_requests() -> None:
     assert torch.equal(together[:, 1], alone[:, 1])
     more = together[:, 0] - alone[:, 0]
     assert (more > 0).tolist() == [True, True, False, True, True, True]
+
+
+READING: dict[str, TaskConfig] = {
+    "watch": DurationTask(label="a", loss="d2q", duration_feature="length", n_groups=2),
+    "click": BinaryTask(label="b"),
+}
+LENGTHS = torch.tensor([1.0, 1.0, 2.0, 50.0, 60.0, 70.0])
+NUMERIC = torch.stack([torch.zeros(6), LENGTHS], dim=1)
+
+
+def test_a_loss_that_reads_a_feature_gets_its_column() -> None:
+    heads = Heads(READING, ["age", "length"])
+    values = torch.tensor([[1.0, 1], [2, 0], [3, 1], [40, 0], [50, 0], [60, 0]])
+    bias = heads.init_bias(values, numeric=NUMERIC)
+    # Each third of three labels: the mean quantile is 2/3, the middle label of both groups.
+    torch.testing.assert_close(bias.sigmoid(), torch.tensor([2 / 3, 1 / 3]), rtol=0, atol=0.01)
+    scores = heads.scores(torch.zeros(6, 2), NUMERIC)
+    assert scores[:, 0].tolist() == [2.0, 2.0, 2.0, 50.0, 50.0, 50.0]
+    losses = heads.losses(torch.zeros(6, 2), values, numeric=NUMERIC)
+    torch.testing.assert_close(losses[:3, 0], losses[3:, 0])
+    other = heads.scores(torch.zeros(6, 2), NUMERIC.flip(0))
+    assert torch.equal(other[:, 1], scores[:, 1])
+    assert other[:, 0].tolist() == [50.0, 50.0, 50.0, 2.0, 2.0, 2.0]
+
+
+def test_a_feature_that_a_loss_reads_must_be_there() -> None:
+    with pytest.raises(ConfigError, match="A loss reads 'length', which is no numeric feature"):
+        Heads(READING, ["age"])
+    with pytest.raises(ValueError, match="`numeric` must be given"):
+        Heads(READING, ["length"]).scores(torch.zeros(6, 2))
+
+
+def test_rows_that_wait_count_for_their_own_task_alone() -> None:
+    waiting = BinaryTask(
+        label="a", matures_after=9.0, delayed_feedback=DelayConfig(mean_delay_s=3.0)
+    )
+    tasks: dict[str, TaskConfig] = {"like": BinaryTask(label="b"), "buy": waiting, "pay": waiting}
+    heads = Heads(tasks, ["x", "__waiting:pay", "__waiting:buy"])
+    assert len(heads.groups) == 2
+    numeric = torch.tensor([[0.0, torch.nan, 4.0], [0.0, 2.0, torch.nan]])
+    observed = torch.tensor([[True, True, False], [True, False, False]])
+    found = heads.waiting(numeric, observed)
+    assert found.tolist() == [[False, True, False], [False, False, True]]
+    losses = heads.losses(torch.zeros(2, 3), torch.ones(2, 3), numeric=numeric)
+    loss = waiting.build_loss(n_tasks=2)
+    assert isinstance(loss, DelayedFeedback)
+    by_age = loss.waiting_losses(torch.zeros(2), torch.tensor([4.0, 2.0]))
+    assert losses[0, 1] == by_age[0]
+    assert losses[1, 2] == by_age[1]
+    torch.testing.assert_close(losses[:, 0], torch.full((2,), 0.5).log().neg())

@@ -1,11 +1,15 @@
 """The configuration of a task."""
 
+from typing import Any
+
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
 from paretorank.losses import (
+    D2Q,
     BinaryCrossEntropy,
     Cread,
+    DelayedFeedback,
     HeteroscedasticLogNormal,
     Huber,
     JointRankingCalibration,
@@ -27,6 +31,7 @@ from paretorank.schema.labels import LabelSpec
 from paretorank.tasks import (
     BinaryTask,
     CountTask,
+    DelayConfig,
     DurationTask,
     OrdinalTask,
     RankingConfig,
@@ -62,6 +67,7 @@ def parse(text: str) -> TaskConfig:
         ('{"kind": "duration", "label": "y", "loss": "tweedie"}', Tweedie),
         ('{"kind": "duration", "label": "y", "loss": "cread"}', Cread),
         ('{"kind": "duration", "label": "y", "loss": "tpm"}', ProgressiveTree),
+        ('{"kind": "duration", "label": "y", "loss": "d2q", "duration_feature": "x"}', D2Q),
         ('{"kind": "ordinal", "label": "y", "n_levels": 5}', Ordinal),
         ('{"kind": "binary", "label": "y", "ranking": {"kind": "pairwise"}}', Pairwise),
         ('{"kind": "binary", "label": "y", "ranking": {"kind": "listwise"}}', Listwise),
@@ -108,6 +114,8 @@ def test_every_setting_that_a_loss_reads_keeps_tasks_apart() -> None:
             DurationTask(label="a", loss="lognormal_heteroscedastic"),
             DurationTask(label="a", loss="lognormal_heteroscedastic", shift_s=2.0),
             DurationTask(label="a", loss="zero_inflated_lognormal"),
+            DurationTask(label="a", loss="d2q", duration_feature="length"),
+            DurationTask(label="a", loss="d2q", duration_feature="length", n_groups=3),
         ],
         [
             BinaryTask(label="a"),
@@ -148,3 +156,43 @@ def test_the_levels_of_an_ordinal_task_reach_the_data_preparation() -> None:
 def test_impossible_tasks_are_refused(text: str) -> None:
     with pytest.raises(ValidationError):
         parse(text)
+
+
+def test_ranks_among_items_of_one_length_need_the_length() -> None:
+    with pytest.raises(ValidationError, match='loss = "d2q" needs `duration_feature`'):
+        DurationTask(label="a", loss="d2q")
+    assert DurationTask(label="a", loss="d2q", duration_feature="length").reads == "length"
+    assert DurationTask(label="a", duration_feature="length").reads is None
+
+
+def test_only_quantiles_and_ranks_are_no_means() -> None:
+    assert not RegressionTask(label="a", loss="quantile").label_spec("t").scores_mean
+    assert not DurationTask(label="a", loss="d2q", duration_feature="x").label_spec("t").scores_mean
+    assert RegressionTask(label="a").label_spec("t").scores_mean
+    assert DurationTask(label="a").label_spec("t").scores_mean
+    assert BinaryTask(label="a").label_spec("t").scores_mean
+
+
+def test_what_scores_mean_is_not_kept_with_prepared_data() -> None:
+    mean, median = RegressionTask(label="a"), RegressionTask(label="a", loss="quantile")
+    assert mean.label_spec("t").model_dump_json() == median.label_spec("t").model_dump_json()
+
+
+@pytest.mark.parametrize(
+    ("settings", "problem"),
+    [
+        ({}, "needs matures_after"),
+        ({"matures_after": 9.0, "count_early": False}, "needs matures_after"),
+        ({"matures_after": 9.0, "ranking": RankingConfig(kind="jrc")}, "cannot be combined"),
+    ],
+)
+def test_delays_need_an_end_and_early_events(settings: dict[str, Any], problem: str) -> None:
+    delay = DelayConfig(mean_delay_s=3.0)
+    with pytest.raises(ValidationError, match=problem):
+        BinaryTask(label="a", delayed_feedback=delay, **settings)
+    task = BinaryTask(label="a", delayed_feedback=delay, matures_after=9.0)
+    assert type(task.build_loss(n_tasks=1)) is DelayedFeedback
+    assert task.label_spec("t").keeps_waiting
+    assert not BinaryTask(label="a", matures_after=9.0).label_spec("t").keeps_waiting
+    other = task.model_copy(update={"matures_after": 8.0})
+    assert len({t.loss_key() for t in (task, other, BinaryTask(label="a"))}) == 3

@@ -14,6 +14,7 @@ from paretorank.tasks import BinaryTask, RankingConfig, Task, TaskConfig
 from paretorank.testing import ContractError, check_loss
 
 REQUIRED = {"label": "y", "n_levels": 12}
+READS = {"d2q": {"duration_feature": "length_s"}}
 LABELS = torch.tensor([[0.0, 2.0], [3.0, 1.0], [7.0, 0.0], [1.0, 11.0], [0.0, 4.0]])
 
 
@@ -23,7 +24,8 @@ def choices(member: type[BaseModel]) -> list[Task]:
     if "loss" not in member.model_fields:
         return [member(**needed)]
     return [
-        member(**needed, loss=name) for name in get_args(member.model_fields["loss"].annotation)
+        member(**needed, loss=name, **READS.get(name, {}))
+        for name in get_args(member.model_fields["loss"].annotation)
     ]
 
 

@@ -4,7 +4,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from paretorank.architectures import AttentionMMoEConfig, MMoEConfig, SharedBottomConfig
+from paretorank.architectures import (
+    AttentionMMoEConfig,
+    CrossStitch,
+    CrossStitchConfig,
+    MMoEConfig,
+    SharedBottomConfig,
+)
 from paretorank.balancing import Equal, Uncertainty
 from paretorank.data.layout import CategoricalColumn, Layout, NumericColumn, TableSpec
 from paretorank.model import ModelConfig, MultiTaskRanker, build_model
@@ -25,6 +31,7 @@ ARCHITECTURES = (
     SharedBottomConfig(hidden_dims=(8, 4)),
     MMoEConfig(n_experts=2, expert_dims=(8, 4)),
     AttentionMMoEConfig(n_experts=2, expert_dims=(8, 4), scoring="additive"),
+    CrossStitchConfig(hidden_dims=(8, 4), rate_factor=20.0),
 )
 
 
@@ -99,6 +106,25 @@ def test_the_schedule_scales_every_rate_but_the_balancers() -> None:
     built.set_rate(0.25)  # of the full rate, not of the last one
     assert {group["lr"] for group in built.by_name["dense"].param_groups} == {0.025}
     assert built.by_name["balancer"].param_groups[0]["lr"] == 0.4
+
+
+def test_coefficients_between_tasks_step_at_a_rate_of_their_own_and_never_decay() -> None:
+    model = build(ARCHITECTURES[3])
+    built = optimizers(TrainingConfig(learning_rate=0.01, weight_decay=0.1), model)
+    assert isinstance(model.architecture, CrossStitch)
+    stitches = {id(p) for p in model.architecture.stitches}
+    (group,) = [g for g in built.by_name["dense"].param_groups if g["lr"] > 0.01]
+    assert {id(p) for p in group["params"]} == stitches
+    assert (group["lr"], group["weight_decay"]) == (pytest.approx(0.2), 0.0)
+    built.set_rate(0.5)
+    assert group["lr"] == pytest.approx(0.1)
+    # The first step of Adam is the learning rate, whatever the gradient.
+    before = [p.detach().clone() for p in model.architecture.stitches]
+    for parameter in model.parameters():
+        parameter.grad = torch.ones_like(parameter)
+    built.by_name["dense"].step()
+    for old, new in zip(before, model.architecture.stitches, strict=True):
+        torch.testing.assert_close(old - new, torch.full_like(old, 0.1))
 
 
 def test_a_balancer_without_parameters_has_no_optimizer() -> None:

@@ -1,6 +1,7 @@
 """Train a run from start to finish."""
 
 import json
+import math
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,8 @@ from paretorank.config import RunConfig, load_config, parse_config
 from paretorank.evaluation import EvaluationResult
 from paretorank.foundation.errors import DataError, RunError, TrainingError
 from paretorank.foundation.progress import Progress
+from paretorank.relations import ESCM2Config
+from paretorank.tasks import DelayConfig, DurationTask
 from paretorank.workflows.evaluate import evaluate_run
 from paretorank.workflows.ingest import Prepared, prepare
 from paretorank.workflows.run_folder import RunFolder
@@ -295,3 +298,60 @@ def test_a_task_may_be_named_like_a_column_that_a_feature_reads(
     renamed = {"position": content["tasks"]["click"]}
     overridden = parse_config({**content, "tasks": renamed}, config.path)
     assert prepare(overridden, tmp_path / "prepared").manifest.layout.task_names == ("position",)
+
+
+def test_ranks_among_items_of_one_length_train_and_are_read_back(
+    config: RunConfig, prepared: Prepared, tmp_path: Path
+) -> None:
+    watch = {"loss": "d2q", "duration_feature": "duration_s", "n_groups": 4}
+    tasks = config.tasks | {"watch": DurationTask(**{**vars(config.tasks["watch"]), **watch})}
+    ranked = config.model_copy(update={"tasks": tasks})
+    run = train_run(ranked, RunFolder(tmp_path / "run"), prepared=prepared)
+    metrics = run.result.table.filter(pl.col("task") == "watch")["metric"].to_list()
+    assert metrics == ["xauc", "mae", "rmse"]
+    again = evaluate_run(run.folder).table
+    np.testing.assert_allclose(again["value"], run.result.table["value"], rtol=1e-5)
+    numbers = pl.read_parquet(run.folder.scores_path)
+    train = prepared.split("train")
+    longest = float(np.nanmax(train.read(0, len(train)).labels[:, 3]))
+    assert numbers["watch"].is_between(0, longest).all()
+
+
+def test_the_log_says_how_many_rows_the_weights_of_a_relation_are_worth(
+    config: RunConfig, prepared: Prepared, tmp_path: Path
+) -> None:
+    model = config.model.model_copy(update={"relations": ESCM2Config()})
+    config = changed(config.model_copy(update={"model": model}), epochs=1, log_every_steps=2)
+    run = train_run(config, RunFolder(tmp_path / "run"), prepared=prepared)
+    text = (run.folder.path / "log.jsonl").read_text()
+    lines = [json.loads(line) for line in text.splitlines()]
+    steps = [line["effective_rows"] for line in lines if line["event"] == "train"]
+    assert len(steps) == math.ceil(run.report.n_steps / 2)
+    assert all(set(tasks) == {"like", "long_view"} for tasks in steps)
+    assert all(0 < rows < 512 for tasks in steps for rows in tasks.values())
+
+
+def test_rows_that_wait_are_trained_on_and_not_evaluated(config: RunConfig, tmp_path: Path) -> None:
+    long = config.tasks["long_view"].model_copy(update={"matures_after": 9 * 86_400.0})
+    delay = {"delayed_feedback": DelayConfig(mean_delay_s=4 * 86_400.0)}
+    folders = (tmp_path / "out", tmp_path / "in")
+    kinds = [long, long.model_copy(update=delay)]
+    runs = []
+    for folder, task in zip(folders, kinds, strict=True):
+        tasks = config.tasks | {"long_view": task}
+        changed_config = changed(config.model_copy(update={"tasks": tasks}), epochs=1)
+        data = prepare(changed_config, folder / "prepared")
+        runs.append((data, train_run(changed_config, RunFolder(folder / "run"), prepared=data)))
+    (left_out, _), (kept, run) = runs
+    rows, plain = kept.split("train").read(0, 10**6), left_out.split("train").read(0, 10**6)
+    np.testing.assert_array_equal(rows.labels, plain.labels)
+    waits = ~np.isnan(rows.numeric[:, -1])
+    assert waits.any()
+    assert np.isnan(rows.labels[waits, 1]).all()
+    assert run.model.bank.out_dim == runs[0][1].model.bank.out_dim
+    n_rows = [r.result.table.filter(pl.col("task") == "long_view")["n_rows"] for _, r in runs]
+    assert n_rows[0].equals(n_rows[1])
+    again = evaluate_run(run.folder).table
+    np.testing.assert_allclose(again["value"], run.result.table["value"], rtol=1e-5)
+    score, other = (pl.read_parquet(r.folder.scores_path)["long_view"].mean() for _, r in runs)
+    assert other < 0.9 * score  # without young zeros, only ones are left among the young

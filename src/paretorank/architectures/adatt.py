@@ -1,7 +1,7 @@
 """AdaTT: units of tasks mix all experts by a gate, and add their own experts as a residual.
 
 Source: Li et al., AdaTT: Adaptive Task-to-Task Fusion Network for Multitask Learning in
-    Recommendations, KDD 2023, section 3.
+    Recommendations, KDD 2023.
 At each level, a unit reads its own stream (all read the input at the first level), mixes the
 experts of all units by a softmax gate, and adds a linear combination of its native experts, of
 which a single one has the fixed weight 1. Shared units (general AdaTT; none is AdaTT-sp) are like

@@ -90,6 +90,13 @@ class Architecture(nn.Module, ABC):
     def gate_weights(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T E"] | None:
         """Return how much each task uses each expert, without gradient; None without experts."""
 
+    def rate_factors(self) -> list[tuple[nn.Parameter, float]]:
+        """Return parameters that are stepped faster or slower than others, with the factor.
+
+        Weight decay leaves them alone.
+        """
+        return []
+
     def auxiliary_loss(self) -> Float[Tensor, ""] | None:
         """Return what gates add to the loss of the last forward pass in training.
 

@@ -1,7 +1,7 @@
 """Customised gate control (CGC): every task mixes experts of its own with shared ones.
 
 Source: Tang et al., Progressive Layered Extraction (PLE): A Novel Multi-Task Learning (MTL) Model
-    for Personalized Recommendations, RecSys 2020, section 4.1.
+    for Personalized Recommendations, RecSys 2020 (Customized Gate Control).
 We deviate: gates start near uniform (standard deviation 0.01), which the paper does not fix.
 Order of the experts in a gate: the task's own ones, then the shared ones.
 Shapes: B rows, T tasks, D input width, V experts a task sees (own and shared), H expert width.

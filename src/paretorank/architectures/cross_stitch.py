@@ -1,9 +1,11 @@
 """Cross-stitch: a network per task, and after each layer a learned exchange between them.
 
-Source: Misra et al., Cross-stitch Networks for Multi-task Learning, CVPR 2016, section 3.1,
-    equation 1: the new activations of a task are a linear combination of those of all tasks.
+Source: Misra et al., Cross-stitch Networks for Multi-task Learning, CVPR 2016: the
+    new activations of a task are a linear combination of those of all tasks.
 We deviate: rows of the combination start with `own_share` on the diagonal and the rest spread
-evenly, so they sum to 1 for any number of tasks; the exchange does not have a higher learning rate.
+evenly, so they sum to 1 for any number of tasks. Coefficients have a higher learning rate, as in
+the paper, whose factors of 10 and more are those of plain gradient steps: Adam's do not shrink with
+the gradient, so that ours is a small one. Weight decay would pull them to 0, and leaves them alone.
 Shapes: B rows, T tasks (S of them read from), D input width, H width of a layer.
 """
 
@@ -11,7 +13,7 @@ from typing import Annotated, Literal
 
 import torch
 from jaxtyping import Float
-from pydantic import Field, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from typing_extensions import override
 
@@ -33,6 +35,8 @@ class CrossStitchConfig(ArchitectureSection):
     """What a task takes from its own layer at the start; 1 starts without exchange."""
     granularity: Literal["layer", "unit"] = "layer"
     """layer: one coefficient per pair of tasks and layer; unit: one for each unit."""
+    rate_factor: PositiveFloat = 10.0
+    """Learning rate of the coefficients in that of the network."""
 
     def build(self, *, in_dim: int, n_tasks: int, generator: torch.Generator) -> "CrossStitch":
         """Return the network with initial values drawn from `generator`."""
@@ -68,6 +72,7 @@ class CrossStitch(Architecture):
         )
         """Entry [t, s] is what task t takes from task s."""
         self.out_dim = config.hidden_dims[-1]
+        self.rate_factor = config.rate_factor
 
     @override
     def forward(self, x: Rows, extras: Extras = NO_EXTRAS) -> Float[Tensor, "B T H"]:
@@ -81,6 +86,10 @@ class CrossStitch(Architecture):
     def shared_parameters(self) -> list[nn.Parameter]:
         last = self.stitches[-1]  # its rows belong to one task each
         return [parameter for parameter in self.parameters() if parameter is not last]
+
+    @override
+    def rate_factors(self) -> list[tuple[nn.Parameter, float]]:
+        return [(stitch, self.rate_factor) for stitch in self.stitches]
 
     @override
     def gate_weights(self, x: Rows, extras: Extras = NO_EXTRAS) -> None:

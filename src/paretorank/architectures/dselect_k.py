@@ -1,12 +1,15 @@
 """DSelect-k: a gate that learns, by gradients alone, to rest on at most k experts.
 
 Source: Hazimeh et al., DSelect-k: Differentiable Selection in the Mixture of Experts with
-    Applications to Multi-Task Learning, NeurIPS 2021, section 3.
+    Applications to Multi-Task Learning, NeurIPS 2021.
 Each of k selectors writes the number of an expert in binary; each bit is a smooth step of a score,
 so it becomes exactly 0 or 1, and a softmax weighs the selectors. An entropy term pushes the
 selectors to a decision.
 We deviate: the number of experts must be a power of two, instead of a penalty on numbers without an
 expert; all experts are computed, also those that got no weight; no bias in the scores.
+There is no `gates` section: a selector has no softmax over experts whose temperature or dropout
+could be set, and balancing the load would work against leaving experts out. What helps instead is
+a wider step: a bit outside of it has no gradient, and a wider one is left later.
 Shapes: B rows, T tasks, K selectors, M bits, D input width, E experts, H expert width.
 """
 
@@ -55,7 +58,9 @@ class DSelectK(Architecture):
     """Every task mixes at most k of the same experts, once its selectors have decided."""
 
     gate_remedies: ClassVar[Remedies] = Remedies(
-        dead="set model.architecture.entropy lower, or n_selected higher, or have fewer experts",
+        dead="set model.architecture.step_width to 2.0, so that selectors decide later, with a "
+        "lower model.architecture.entropy if it is not 0; or set model.architecture.n_selected "
+        "higher or model.architecture.n_experts lower",
         polarised=None,
     )
 

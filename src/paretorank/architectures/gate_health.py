@@ -1,7 +1,7 @@
 """Whether gates are in good health: which experts they use, and how surely.
 
 Source: Wang et al., HoME: Hierarchy of Multi-Gate Experts for Multi-Task Learning at Kuaishou,
-    2024, section 1 (what goes wrong with experts in practice); the thresholds are ours.
+    2024 (what goes wrong with experts in practice); the thresholds are ours.
 Shapes: N rows, T tasks, E experts.
 """
 

@@ -1,7 +1,7 @@
 """Progressive layered extraction (PLE): levels of customised gate control on top of each other.
 
 Source: Tang et al., Progressive Layered Extraction (PLE): A Novel Multi-Task Learning (MTL) Model
-    for Personalized Recommendations, RecSys 2020, section 4.2.
+    for Personalized Recommendations, RecSys 2020.
 At each level but the first, the experts of a task read the task's stream, and the shared experts
 read the shared stream; the shared gate, which all levels but the last have, mixes the experts of
 all tasks and the shared ones. Without shared experts nothing reads the shared stream: it is left

@@ -1,6 +1,6 @@
 """Shared-Bottom: one network for all tasks, below their towers.
 
-Source: Caruana, Multitask Learning, Machine Learning 1997, section 2.
+Source: Caruana, Multitask Learning, Machine Learning 1997.
 Shapes: B rows, T tasks, D input width, H output width.
 """
 

@@ -53,7 +53,8 @@ class STEM(Architecture):
     """Every task mixes all experts and teaches its own and the shared ones."""
 
     gate_remedies: ClassVar[Remedies] = Remedies(
-        dead="set fewer model.architecture.n_experts or n_task_experts", polarised=None
+        dead="set model.architecture.n_experts or model.architecture.n_task_experts lower",
+        polarised=None,
     )
 
     def __init__(

@@ -19,7 +19,12 @@ from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
 from paretorank.model import ModelConfig, refuse_unfit, refuse_unknown_position
 from paretorank.schema import CategoricalFeature, NumericFeature
-from paretorank.tasks import TaskGraph, refuse_ranking_of_joint_events, refuse_scattered_requests
+from paretorank.tasks import (
+    TaskGraph,
+    refuse_dropped_losses,
+    refuse_scattered_requests,
+    refuse_unknown_durations,
+)
 
 _VALUE_LENGTH = 60
 _MAX_DEPTH = 20
@@ -55,9 +60,10 @@ def parse_config(
         _check_position(config)
         Monitor(config.training.early_stopping.monitor, config.label_specs())
         refuse_unfit(config.model, config.features, config.statistics)
+        refuse_unknown_durations(config.tasks, config.features)
         refuse_scattered_requests(config.tasks, config.training.loader.shuffle)
         if config.model.relations.replaces_losses:
-            refuse_ranking_of_joint_events(config.tasks, config.model.relations.kind)
+            refuse_dropped_losses(config.tasks, config.model.relations.kind)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}", hint=error.hint) from None
     return config

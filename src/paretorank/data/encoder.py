@@ -102,6 +102,9 @@ class Encoder:
         columns = {name: values for part in numeric for name, values in part.items()}
         for at, name in enumerate(self.statistic_names):
             columns[name] = self.numbers[name].transform(statistics[:, at].astype(np.float64))
+        for column in self.layout.numeric:
+            if column.for_losses:
+                columns[column.name] = _if_known(column.name, frame)
         codes = [part for part in parts if isinstance(part, np.ndarray)]
         return EncodedFeatures(
             _side_by_side(codes, np.empty((len(frame), len(codes)), np.int32)),
@@ -185,6 +188,13 @@ def as_floats(column: pl.Series) -> np.ndarray:
     if isinstance(column.dtype, pl.Categorical | pl.Enum):
         column = column.cast(pl.String)
     return column.cast(pl.Float64, strict=False).fill_null(np.nan).to_numpy()
+
+
+def _if_known(name: str, frame: pl.DataFrame) -> np.ndarray:
+    """Return a column as floats; NaN where the rows do not have it."""
+    if name not in frame.columns:
+        return np.full(len(frame), np.nan, np.float32)
+    return as_floats(frame[name]).astype(np.float32)
 
 
 def vector_block(name: str, feature: VectorFeature, frame: pl.DataFrame) -> np.ndarray:

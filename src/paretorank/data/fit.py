@@ -24,6 +24,7 @@ from paretorank.data.encoder import (
     vector_block,
 )
 from paretorank.data.history import FittedHistory, fit_item_values
+from paretorank.data.labels import WAITING_PREFIX
 from paretorank.data.layout import (
     CategoricalColumn,
     Layout,
@@ -220,6 +221,11 @@ class _Fit:
         features = self.plan.features
         numeric = [column for name in features for column in self._numeric(name, numbers)]
         numeric += [NumericColumn(name=name) for name in statistic_names]
+        numeric += [
+            NumericColumn(name=WAITING_PREFIX + label.name, for_losses=True)
+            for label in self.plan.labels
+            if label.keeps_waiting
+        ]
         return Layout(
             tables=tuple(
                 TableSpec(name=n, n_codes=v.n_codes, dim=getattr(features[n], "dim", None))

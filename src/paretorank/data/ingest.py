@@ -16,9 +16,11 @@ from paretorank.data.hashing import stable_hash
 from paretorank.data.label_sums import LabelSums
 from paretorank.data.labels import (
     LABEL_PREFIX,
+    WAITING_PREFIX,
     check_labels,
     label_columns,
     label_expressions,
+    waiting_expressions,
 )
 from paretorank.data.maturity import with_age
 from paretorank.data.replacement import replacing
@@ -212,6 +214,7 @@ def prepare_frame(request: IngestRequest, *, with_split: bool = True) -> pl.Lazy
         expression.alias(LABEL_PREFIX + label.name)
         for label, expression in zip(request.labels, label_expressions(request.labels), strict=True)
     ]
+    labels += waiting_expressions(request.labels)
     if with_split:
         split = split_expression(request.data, frame, split_from=request.split_from)
         labels.append(split.alias(SPLIT_COLUMN))
@@ -254,6 +257,7 @@ def _key_codes(chunk: pl.DataFrame, column: str | None, row: np.ndarray) -> np.n
 def encoded_columns(request: IngestRequest) -> list[str]:
     """Return the columns that are read to encode rows."""
     labels = [LABEL_PREFIX + label.name for label in request.labels]
+    labels += [WAITING_PREFIX + label.name for label in request.labels if label.keeps_waiting]
     return list(dict.fromkeys([*_needed(request), ROW_COLUMN, SPLIT_COLUMN, *labels]))
 
 

@@ -5,12 +5,14 @@ from collections.abc import Mapping, Sequence
 import polars as pl
 
 from paretorank.data.condition import columns_of, parse_condition
-from paretorank.data.maturity import is_mature
+from paretorank.data.maturity import is_mature, waiting_age
 from paretorank.foundation.errors import ConfigError, DataError
 from paretorank.schema import LabelSpec
 
 LABEL_PREFIX = "__label:"
 """Before the name of a task: its column of prepared labels, which no log has."""
+WAITING_PREFIX = "__waiting:"
+"""Before the name of a task: its column of the ages of rows that wait."""
 
 
 def label_columns(labels: Sequence[LabelSpec]) -> dict[str, str]:
@@ -32,6 +34,21 @@ def label_expressions(labels: Sequence[LabelSpec]) -> list[pl.Expr]:
     """
     by_name = {label.name: label for label in labels}
     return [_observed(label, by_name).cast(pl.Float32).alias(label.name) for label in labels]
+
+
+def waiting_expressions(labels: Sequence[LabelSpec]) -> list[pl.Expr]:
+    """Return the age of rows that wait, for labels that keep it; null elsewhere.
+
+    A row waits where its label is 0 and not final. It needs its age, as above.
+    """
+    by_name = {label.name: label for label in labels}
+    waiting = [label for label in labels if label.keeps_waiting]
+    return [
+        _where_observed(label, waiting_age(label, _scaled(label)), by_name)
+        .cast(pl.Float32)
+        .alias(WAITING_PREFIX + label.name)
+        for label in waiting
+    ]
 
 
 def check_labels(labels: Sequence[LabelSpec], frame: pl.LazyFrame) -> None:

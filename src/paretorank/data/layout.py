@@ -44,6 +44,8 @@ class NumericColumn(Section):
     """Bins to unfold a piecewise-linear number into; 0: a plain number."""
     has_missing: bool = False
     """Whether training rows had it missing, so that the model gets an indicator."""
+    for_losses: bool = False
+    """Whether only losses may read it: it is not known when rows are scored, and then NaN."""
 
 
 class Layout(Section):

@@ -70,6 +70,12 @@ def is_mature(label: LabelSpec, value: pl.Expr) -> pl.Expr | None:
     return mature | (value != 0) if label.count_early else mature
 
 
+def waiting_age(label: LabelSpec, value: pl.Expr) -> pl.Expr:
+    """Return the age of rows with a 0 that is not final; null elsewhere."""
+    young = (pl.col(AGE_COLUMN) < label.matures_after).fill_null(value=False)
+    return pl.when(young & (value == 0)).then(pl.col(AGE_COLUMN))
+
+
 def _per_second(dtype: object, size: float) -> float:
     """Return how many units of a column, whose largest number is given, a second has."""
     return size / float(seconds(dtype, np.array([size]))[0]) if size else 1.0

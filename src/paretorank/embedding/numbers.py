@@ -17,7 +17,7 @@ class NumberInputs(nn.Module):
 
     def __init__(self, columns: tuple[NumericColumn, ...]) -> None:
         super().__init__()
-        plain = [at for at, column in enumerate(columns) if not column.n_bins]
+        plain = [at for at, c in enumerate(columns) if not (c.n_bins or c.for_losses)]
         source = [at for at, column in enumerate(columns) for _ in range(column.n_bins)]
         lower = [float(low) for column in columns for low in range(column.n_bins)]
         missing = [at for at, column in enumerate(columns) if column.has_missing]

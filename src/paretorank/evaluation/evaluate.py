@@ -14,7 +14,7 @@ from paretorank.evaluation.rows import ScoredRows
 from paretorank.evaluation.segments import segments_of
 from paretorank.evaluation.views import View, views_of
 from paretorank.foundation.seeds import named_generator
-from paretorank.metrics import METRICS_BY_KIND, GroupedAUC, Metric, Rows
+from paretorank.metrics import GroupedAUC, Metric, Rows, metrics_of
 
 
 def evaluate_rows(
@@ -63,7 +63,7 @@ def evaluate_rows(
 
 def _measure(view: View, part: Rows) -> list[Metric]:
     """Return the metrics of the task's kind after they have seen the rows."""
-    metrics = [metric() for metric in METRICS_BY_KIND[view.kind]]
+    metrics = [metric() for metric in metrics_of(view.kind, of_means=view.scores_mean)]
     for metric in metrics:
         metric.update_rows(part)
     return metrics

@@ -8,7 +8,7 @@ from paretorank.evaluation.multitask_gain import relative_gain
 from paretorank.evaluation.result import EvaluationResult
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
-from paretorank.metrics import METRICS_BY_KIND, Metric, primary_metric
+from paretorank.metrics import Metric, metrics_of, primary_metric
 from paretorank.schema import LabelSpec
 
 MEAN_GAIN: Final = "mean_gain"
@@ -96,7 +96,7 @@ class Monitor:
         """Return the metric that a name such as "click.auc" means."""
         task, _, metric_name = name.rpartition(".")
         for label in self._labels:
-            for metric in METRICS_BY_KIND[label.kind]:
+            for metric in metrics_of(label.kind, of_means=label.scores_mean):
                 if (label.name, metric.name) == (task, metric_name):
                     return metric
         raise ConfigError(
@@ -109,6 +109,6 @@ class Monitor:
         named = [
             f"{label.name}.{metric.name}"
             for label in self._labels
-            for metric in METRICS_BY_KIND[label.kind]
+            for metric in metrics_of(label.kind, of_means=label.scores_mean)
         ]
         return [*named, MEAN_GAIN]

@@ -33,6 +33,8 @@ class View:
     """NaN outside the sample space."""
     weight: Float[np.ndarray, " N"] | None
     user: Int[np.ndarray, " N"] | None
+    scores_mean: bool = True
+    """Whether the scores estimate means, so that their sum compares with that of the labels."""
 
     def rows(self, within: Bool[np.ndarray, " N"] | None = None) -> Rows:
         """Return the rows of the space that count, all or those of a segment."""
@@ -57,6 +59,7 @@ def views_of(rows: ScoredRows) -> Iterator[View]:
             label=rows.truth[:, index],
             weight=weight,
             user=rows.user,
+            scores_mean=label.scores_mean,
         )
         yield own
         path = rows.path(label.name)

@@ -3,6 +3,8 @@
 from paretorank.losses.base import Loss
 from paretorank.losses.binary import BinaryCrossEntropy
 from paretorank.losses.cread import Cread
+from paretorank.losses.d2q import D2Q
+from paretorank.losses.delayed import DelayedFeedback
 from paretorank.losses.huber import Huber
 from paretorank.losses.jrc import JointRankingCalibration
 from paretorank.losses.listwise import Listwise
@@ -22,8 +24,10 @@ from paretorank.losses.weighted_logistic import WeightedLogistic
 from paretorank.losses.zero_inflated_lognormal import ZeroInflatedLogNormal
 
 __all__ = [
+    "D2Q",
     "BinaryCrossEntropy",
     "Cread",
+    "DelayedFeedback",
     "HeteroscedasticLogNormal",
     "Huber",
     "JointRankingCalibration",

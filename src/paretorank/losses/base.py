@@ -24,6 +24,8 @@ class Loss(nn.Module, ABC):
     balance_factor: ClassVar[float]
     """The factor c of uncertainty weighting, such that c / variance * loss is a log-likelihood: 1/2
     for the squared error, 1 for cross-entropies and for full likelihoods."""
+    counts_waiting: ClassVar[bool] = False
+    """Whether rows without a label count if `given` a value: they wait for what may yet happen."""
 
     @abstractmethod
     def forward(
@@ -41,6 +43,14 @@ class Loss(nn.Module, ABC):
         del requests
         loss: Tensor = self(logit, label)
         return loss
+
+    def given(self, columns: Float[Tensor, "B T"]) -> "Loss":
+        """Return the loss on rows of which a numeric column of each task has these values.
+
+        NaN is missing. A loss that reads nothing but labels is returned as it is.
+        """
+        del columns
+        return self
 
     @abstractmethod
     def score(self, logit: Float[Tensor, "*outputs"]) -> Float[Tensor, "*rows T"]:

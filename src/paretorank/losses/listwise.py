@@ -13,26 +13,18 @@ from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.losses.binary import BinaryCrossEntropy
+from paretorank.losses.ranked_cross_entropy import RankedCrossEntropy
 from paretorank.losses.requests import Requests, has_pair, segment_log_softmax, segments
 
 
-class Listwise(BinaryCrossEntropy):
+class Listwise(RankedCrossEntropy):
     """Adds `weight` times the softmax loss of a positive row to its cross-entropy."""
 
-    def __init__(self, weight: float) -> None:
-        super().__init__()
-        self.weight = weight
-
     @override
-    def in_requests(
-        self,
-        logit: Float[Tensor, "B T"],
-        label: Float[Tensor, "B T"],
-        requests: Requests,
+    def ranking(
+        self, logit: Float[Tensor, "B T"], label: Float[Tensor, "B T"], requests: Requests
     ) -> Float[Tensor, "B T"]:
-        own: Tensor = self(logit, label)
-        return own + self.weight * listwise_softmax(logit, label, requests)
+        return listwise_softmax(logit, label, requests)
 
 
 def listwise_softmax(

@@ -14,26 +14,18 @@ from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.losses.binary import BinaryCrossEntropy
+from paretorank.losses.ranked_cross_entropy import RankedCrossEntropy
 from paretorank.losses.requests import Requests, pairs_of, segments
 
 
-class Pairwise(BinaryCrossEntropy):
+class Pairwise(RankedCrossEntropy):
     """Adds `weight` times the mean logistic loss of a row's pairs to its cross-entropy."""
 
-    def __init__(self, weight: float) -> None:
-        super().__init__()
-        self.weight = weight
-
     @override
-    def in_requests(
-        self,
-        logit: Float[Tensor, "B T"],
-        label: Float[Tensor, "B T"],
-        requests: Requests,
+    def ranking(
+        self, logit: Float[Tensor, "B T"], label: Float[Tensor, "B T"], requests: Requests
     ) -> Float[Tensor, "B T"]:
-        own: Tensor = self(logit, label)
-        return own + self.weight * pairwise_logistic(logit, label, requests)
+        return pairwise_logistic(logit, label, requests)
 
 
 def pairwise_logistic(

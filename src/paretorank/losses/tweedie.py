@@ -14,25 +14,23 @@ from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.losses.base import RARE, Loss, longest_label, weighted_mean
+from paretorank.losses.base import longest_label
 from paretorank.losses.exponents import LARGEST_EXPONENT, bounded_exp
+from paretorank.losses.mean_unit import MeanUnit
 
 
-class Tweedie(Loss):
+class Tweedie(MeanUnit):
     """The logit is the logarithm of the mean in units of `scale`."""
 
     balance_factor: ClassVar[float] = 1.0
-    scale: Tensor
-    """The unit of each task: its mean, after `fit_`."""
     largest: Tensor
     """Longest observed duration: no score is above it."""
 
     def __init__(self, n_tasks: int, *, power: float = 1.5) -> None:
-        super().__init__()
+        super().__init__(n_tasks)
         if not 1 < power < 2:  # noqa: PLR2004 - Poisson and gamma are the limits
             raise ValueError(f"`power` must lie between 1 and 2, got {power}.")
         self.power = power
-        self.register_buffer("scale", torch.ones(n_tasks))
         self.register_buffer("largest", torch.full((n_tasks,), torch.inf))
 
     @override
@@ -49,18 +47,8 @@ class Tweedie(Loss):
         return torch.minimum(expected, self.largest)
 
     @override
-    def constant_logit(
-        self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]
-    ) -> Float[Tensor, " T"]:
-        """Return the logarithm of the mean in units of `scale`: 0 after `fit_`."""
-        seen = weight.sum(dim=0) > 0
-        mean = weighted_mean(label, weight) / self.scale
-        return (mean.clamp(min=RARE).log() * seen).to(label.dtype)
-
-    @override
     @torch.no_grad()
     def fit_(self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]) -> None:
         """Make the mean the unit, and bound the scores by the longest label."""
-        mean = weighted_mean(label, weight)
-        self.scale.copy_(torch.where(mean > 0, mean, 1.0))
+        super().fit_(label, weight)
         self.largest.copy_(longest_label(label, weight))

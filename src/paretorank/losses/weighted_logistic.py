@@ -10,27 +10,20 @@ labels, which keeps the gradients near those of a click; the score multiplies by
 
 from typing import ClassVar
 
-import torch
 import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.losses.base import RARE, Loss, weighted_mean
+from paretorank.losses.mean_unit import MeanUnit
 
 LARGEST_LOGIT = 12.0  # only the score is clipped, at e^12 = 163,000 times the mean duration
 
 
-class WeightedLogistic(Loss):
+class WeightedLogistic(MeanUnit):
     """A logistic loss whose odds are the expected duration in units of `scale`."""
 
     balance_factor: ClassVar[float] = 1.0
-    scale: Tensor
-    """The unit of each task: its mean duration, after `fit_`."""
-
-    def __init__(self, n_tasks: int) -> None:
-        super().__init__()
-        self.register_buffer("scale", torch.ones(n_tasks))
 
     @override
     def forward(
@@ -41,19 +34,3 @@ class WeightedLogistic(Loss):
     @override
     def score(self, logit: Float[Tensor, "*rows T"]) -> Float[Tensor, "*rows T"]:
         return self.scale * logit.clamp(max=LARGEST_LOGIT).exp()
-
-    @override
-    def constant_logit(
-        self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]
-    ) -> Float[Tensor, " T"]:
-        """Return the logarithm of the mean in units of `scale`: 0 after `fit_`."""
-        seen = weight.sum(dim=0) > 0
-        mean = weighted_mean(label, weight) / self.scale
-        return (mean.clamp(min=RARE).log() * seen).to(label.dtype)
-
-    @override
-    @torch.no_grad()
-    def fit_(self, label: Float[Tensor, "N T"], weight: Float[Tensor, "N T"]) -> None:
-        """Set the unit to the mean duration; 1 where nothing lasted."""
-        mean = weighted_mean(label, weight)
-        self.scale.copy_(torch.where(mean > 0, mean, 1.0))

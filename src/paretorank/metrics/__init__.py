@@ -2,7 +2,13 @@
 
 from paretorank.metrics.auc import AUC, RankedPairs, weighted_auc
 from paretorank.metrics.base import Metric
-from paretorank.metrics.catalog import METRICS, METRICS_BY_KIND, metric_by_name, primary_metric
+from paretorank.metrics.catalog import (
+    METRICS,
+    METRICS_BY_KIND,
+    metric_by_name,
+    metrics_of,
+    primary_metric,
+)
 from paretorank.metrics.ece import ExpectedCalibrationError
 from paretorank.metrics.ece_equal_mass import EqualMassCalibrationError
 from paretorank.metrics.gauc import GroupedAUC, UserAUC, UserWeighting, auc_per_user
@@ -46,6 +52,7 @@ __all__ = [
     "count_pairs",
     "logarithmic",
     "metric_by_name",
+    "metrics_of",
     "observed_rows",
     "primary_metric",
     "top",

@@ -43,6 +43,17 @@ METRICS: Final[dict[str, type[Metric]]] = {metric.name: metric for metric in _AL
 """All metrics by name."""
 
 
+def metrics_of(kind: LabelKind, *, of_means: bool = True) -> tuple[type[Metric], ...]:
+    """Return the metrics of a task.
+
+    Args:
+        kind: of its label.
+        of_means: whether its scores estimate means; where not, sums of scores mean nothing.
+    """
+    found = METRICS_BY_KIND[kind]
+    return found if of_means else tuple(m for m in found if m is not PredictedOverObserved)
+
+
 def primary_metric(kind: LabelKind) -> type[Metric]:
     """Return the metric that speaks for a task when one number has to."""
     return METRICS_BY_KIND[kind][0]

@@ -27,9 +27,11 @@ def build_model(
     Raises:
         ConfigError: there is no feature, or the model asks for what the features do not allow.
     """
+    heads = Heads(tasks, [column.name for column in layout.numeric])
     position = _position(config, layout, len(tasks))
     layout = layout if position is None else position.layout
-    if not (layout.categorical or layout.ragged or layout.numeric):
+    has_numbers = any(not column.for_losses for column in layout.numeric)
+    if not (layout.categorical or layout.ragged or has_numbers):
         raise ConfigError(
             "The configuration declares no feature.",
             hint='Add one: [features] user_id = { kind = "categorical" }.',
@@ -63,7 +65,6 @@ def build_model(
     relation = config.relations.build(
         graph, in_dim=towers.out_dim, generator=_generator(seed, "relations")
     )
-    heads = Heads(tasks)
     output = OutputBank(relation.out_dim, heads.n_outputs, generator=_generator(seed, "outputs"))
     wide = Wide(layout, n_tasks=len(tasks)) if config.wide else None
     return MultiTaskRanker(
@@ -80,9 +81,17 @@ def build_model(
     )
 
 
-def start_at_base_rates(model: MultiTaskRanker, labels: Float[Tensor, "N T"]) -> None:
-    """Let every task begin at the best constant prediction; NaN labels were not observed."""
-    model.output.set_bias(model.heads.init_bias(model.relation.starting_labels(labels)))
+def start_at_base_rates(
+    model: MultiTaskRanker,
+    labels: Float[Tensor, "N T"],
+    numeric: Float[Tensor, "N M"] | None = None,
+) -> None:
+    """Let every task begin at the best constant prediction; NaN labels were not observed.
+
+    The numeric columns of the rows are only needed if a loss reads one of them.
+    """
+    starting = model.relation.starting_labels(labels)
+    model.output.set_bias(model.heads.init_bias(starting, numeric=numeric))
 
 
 def dependencies(tasks: Mapping[str, TaskConfig]) -> Dependencies:

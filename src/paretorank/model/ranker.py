@@ -95,11 +95,12 @@ class MultiTaskRanker(nn.Module):
             outputs = self.output.with_logits(outputs, logits)
         filled = fill_unobserved(batch.labels, batch.observed)
         counted = batch.observed & (batch.weight > 0).unsqueeze(1)
-        own = self.heads.losses(outputs, filled, Requests(batch.request, counted))
+        own = self.heads.losses(outputs, filled, Requests(batch.request, counted), batch.numeric)
         seen = Seen(logits, batch.labels, batch.observed, batch.weight, done.imputed)
         rows = self.relation.row_losses(own, seen)
-        present = (rows.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
-        losses = reduce_losses(rows.losses, rows.observed, batch.weight)
+        observed = rows.observed | self.heads.waiting(batch.numeric, batch.observed)
+        present = (observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
+        losses = reduce_losses(rows.losses, observed, batch.weight)
         terms = [rows.auxiliary, self.architecture.auxiliary_loss()]
         auxiliary = [term for term in terms if term is not None]
         total = torch.stack(auxiliary).sum() if auxiliary else None
@@ -113,7 +114,8 @@ class MultiTaskRanker(nn.Module):
     def scores(self, batch: Batch) -> Float[Tensor, "B T"]:
         """Return probabilities and expected values."""
         outputs = self(batch)
-        return self.relation.scores(self.output.logits(outputs), self.heads.scores(outputs))
+        scores = self.heads.scores(outputs, batch.numeric)
+        return self.relation.scores(self.output.logits(outputs), scores)
 
     def _run(self, batch: Batch, *, with_cut: bool = False) -> _Forward:
         batch = batch if self.position is None else self.position.hide(batch)

@@ -140,6 +140,13 @@ class Relation(nn.Module, ABC):
         """Return the losses to descend, from each task's own loss on its observed rows."""
         return RowLosses(losses, seen.observed)
 
+    def watched(self) -> dict[str, Float[Tensor, " T"]]:
+        """Return what is worth a line in the log about the last training batch, by task.
+
+        NaN for tasks without such a number.
+        """
+        return {}
+
     def starting_labels(self, labels: Float[Tensor, "N T"]) -> Float[Tensor, "N T"]:
         """Return the labels whose rates the logits begin with; NaN is not observed."""
         return labels

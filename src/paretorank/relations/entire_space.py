@@ -1,6 +1,6 @@
 """What relations have in common whose logits mean chances given the parents.
 
-Source: Ma et al., Entire Space Multi-Task Model, SIGIR 2018, section 2.3.
+Source: Ma et al., Entire Space Multi-Task Model, SIGIR 2018.
 
 Shapes: B rows, T tasks, N rows of a sample.
 """

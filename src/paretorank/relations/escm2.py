@@ -112,6 +112,13 @@ class ESCM2(EntireSpace):
             auxiliary,
         )
 
+    def watched(self) -> dict[str, Float[Tensor, " T"]]:
+        """Return `effective_rows`, NaN for tasks without weights."""
+        if not len(self.events):
+            return {}
+        rows = self.effective_rows.new_full((self.graph.n_tasks,), torch.nan)
+        return {"effective_rows": rows.index_copy(0, self.events.tasks, self.effective_rows)}
+
     @torch.no_grad()
     def _weights(
         self, seen: Seen, selected: Float[Tensor, "B J"], known: Float[Tensor, "B J"]

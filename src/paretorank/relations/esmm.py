@@ -1,7 +1,7 @@
 """Entire-space learning: a task after others learns the joint event on all impressions.
 
 Source: Ma et al., Entire Space Multi-Task Model: An Effective Approach for Estimating Post-Click
-    Conversion Rate, SIGIR 2018, section 2.3.
+    Conversion Rate, SIGIR 2018.
 We deviate: any graph of binary tasks takes the place of the pair click and conversion.
 
 The logit of a task with parents is that of its chance *given* all its ancestors. It has no loss of

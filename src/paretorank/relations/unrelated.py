@@ -1,6 +1,6 @@
 """No relation: every task learns on its own rows and knows nothing of the others.
 
-Source: the baseline of Ma et al., Entire Space Multi-Task Model, SIGIR 2018, section 2.2.
+Source: the baseline of Ma et al., Entire Space Multi-Task Model, SIGIR 2018.
 Shapes: as they come.
 """
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt
 
 from paretorank.foundation.section import Section
 
@@ -35,6 +35,12 @@ class LabelSpec(Section):
     """Seconds after which a label of 0 is final; it is not observed before."""
     count_early: bool = True
     """Whether other labels are observed before that."""
+    keeps_waiting: bool = False
+    """Whether the age of rows with a 0 that is not final is kept, for a loss that makes use of
+    it; such labels are not observed all the same."""
+    scores_mean: bool = Field(default=True, exclude=True)
+    """Whether scores estimate the mean of the label, and not a quantile. Not written down, since
+    prepared data do not depend on it."""
 
     @property
     def parents(self) -> tuple[str, ...]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
-from paretorank.tasks.task import BinaryTask, TaskConfig
+from paretorank.tasks.binary import BinaryTask
+from paretorank.tasks.task import TaskConfig
 
 
 @dataclass(frozen=True)

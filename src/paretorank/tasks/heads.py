@@ -3,7 +3,7 @@
 Tasks that are configured alike share one loss object, so a step costs one vectorised call per kind
 of loss, whatever the number of tasks.
 Shapes: B rows, T tasks, O outputs of all tasks side by side (one per task where every loss needs
-one only), N rows of a sample.
+one only), N rows of a sample, M numeric columns.
 """
 
 from collections.abc import Mapping, Sequence
@@ -12,7 +12,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
-from paretorank.losses import Loss, Requests, fill_unobserved, reduce_losses
+from paretorank.data.labels import WAITING_PREFIX
+from paretorank.foundation.errors import ConfigError
+from paretorank.foundation.suggestions import did_you_mean
+from paretorank.losses import Loss, Requests, fill_unobserved
 from paretorank.tasks.task import TaskConfig
 
 
@@ -24,9 +27,11 @@ class HeadGroup(nn.Module):
     outputs: Tensor
     """Where their outputs stand among those of all tasks, task by task."""
 
-    def __init__(self, loss: Loss, columns: Sequence[int]) -> None:
+    def __init__(self, loss: Loss, columns: Sequence[int], *, reads: Sequence[int] = ()) -> None:
         super().__init__()
         self.loss = loss
+        self.reads = list(reads)
+        """The numeric column of each task that the loss reads beside the labels; none as a rule."""
         self.register_buffer("columns", torch.tensor(columns), persistent=False)
         self.register_buffer("outputs", torch.tensor(columns), persistent=False)
 
@@ -55,30 +60,54 @@ class HeadGroup(nn.Module):
         outputs: Float[Tensor, "B O"],
         labels: Float[Tensor, "B T"],
         requests: Requests | None,
+        numeric: Float[Tensor, "B M"] | None,
     ) -> Float[Tensor, "B n"]:
         """Return the loss of every row for the tasks of this group."""
-        own, label = self.outputs_of(outputs), self.of(labels)
+        own, label, loss = self.outputs_of(outputs), self.of(labels), self.given(numeric)
         if requests is None:
-            alone: Tensor = self.loss(own, label)
+            alone: Tensor = loss(own, label)
             return alone
-        return self.loss.in_requests(own, label, requests.of(self.columns))
+        return loss.in_requests(own, label, requests.of(self.columns))
+
+    def given(self, numeric: Float[Tensor, "B M"] | None) -> Loss:
+        """Return the loss on rows with these numeric columns."""
+        return self.loss.given(self.read(numeric)) if self.reads else self.loss
+
+    def read(self, numeric: Float[Tensor, "B M"] | None) -> Float[Tensor, "B n"]:
+        """Return the numeric columns that the loss reads.
+
+        Raises:
+            ValueError: they are not given.
+        """
+        if numeric is None:
+            raise ValueError("`numeric` must be given: a loss reads one of its columns.")
+        return numeric[:, self.reads]
 
 
 class Heads(nn.Module):
-    """The losses and output maps of all tasks, on tensors whose last axis is the task."""
+    """The losses and output maps of all tasks, on tensors whose last axis is the task.
+
+    `numeric` are the encoded numeric columns of the rows; only needed if a loss reads one of them.
+    """
 
     balance_factors: Tensor
     """The factor c of uncertainty weighting per task."""
     _order: Tensor
 
-    def __init__(self, tasks: Mapping[str, TaskConfig]) -> None:
+    def __init__(self, tasks: Mapping[str, TaskConfig], numeric: Sequence[str] = ()) -> None:
+        """Build the losses; `numeric` names the numeric columns, in order."""
         super().__init__()
         members: dict[tuple[str | float, ...], list[int]] = {}
         for column, task in enumerate(tasks.values()):
             members.setdefault(task.loss_key(), []).append(column)
         configs = list(tasks.values())
+        reads = [_place(_column_read(name, task), numeric) for name, task in tasks.items()]
         self.groups = nn.ModuleList(
-            HeadGroup(configs[columns[0]].build_loss(n_tasks=len(columns)), columns)
+            HeadGroup(
+                configs[columns[0]].build_loss(n_tasks=len(columns)),
+                columns,
+                reads=[at for column in columns if (at := reads[column]) is not None],
+            )
             for columns in members.values()
         )
         grouped = torch.tensor([column for columns in members.values() for column in columns])
@@ -100,6 +129,7 @@ class Heads(nn.Module):
         outputs: Float[Tensor, "B O"],
         labels: Float[Tensor, "B T"],
         requests: Requests | None = None,
+        numeric: Float[Tensor, "B M"] | None = None,
     ) -> Float[Tensor, "B T"]:
         """Return the loss of every row and task.
 
@@ -107,29 +137,33 @@ class Heads(nn.Module):
             outputs: of all tasks.
             labels: must be finite (see `fill_unobserved`).
             requests: which rows were shown together; without it, no loss compares rows.
+            numeric: see above.
         """
-        return self._joined([group.losses(outputs, labels, requests) for group in self._each()])
+        parts = [group.losses(outputs, labels, requests, numeric) for group in self._each()]
+        return self._joined(parts)
 
-    def task_losses(
-        self,
-        outputs: Float[Tensor, "B O"],
-        labels: Float[Tensor, "B T"],
-        observed: Bool[Tensor, "B T"],
-        weight: Float[Tensor, " B"] | None = None,
-    ) -> Float[Tensor, " T"]:
-        """Return the mean loss of every task over its observed rows, each row by itself.
+    def waiting(
+        self, numeric: Float[Tensor, "B M"], observed: Bool[Tensor, "B T"]
+    ) -> Bool[Tensor, "B T"]:
+        """Return which rows count beside the observed ones, as their label is still to come."""
+        found = torch.zeros_like(observed)
+        for group in self._each():
+            if group.loss.counts_waiting:
+                found[:, group.columns] = ~group.read(numeric).isnan()
+        return found
 
-        NaN for a task without an observed row.
-        """
-        losses = self.losses(outputs, fill_unobserved(labels, observed))
-        return reduce_losses(losses, observed, weight)
-
-    def scores(self, outputs: Float[Tensor, "B O"]) -> Float[Tensor, "B T"]:
+    def scores(
+        self, outputs: Float[Tensor, "B O"], numeric: Float[Tensor, "B M"] | None = None
+    ) -> Float[Tensor, "B T"]:
         """Return probabilities and expected values in the unit of each label."""
-        return self._joined([g.loss.score(g.outputs_of(outputs)) for g in self._each()])
+        parts = [g.given(numeric).score(g.outputs_of(outputs)) for g in self._each()]
+        return self._joined(parts)
 
     def init_bias(
-        self, labels: Float[Tensor, "N T"], weight: Float[Tensor, " N"] | None = None
+        self,
+        labels: Float[Tensor, "N T"],
+        weight: Float[Tensor, " N"] | None = None,
+        numeric: Float[Tensor, "N M"] | None = None,
     ) -> Float[Tensor, " O"]:
         """Fit what the losses take from data; return the outputs of the best constant models.
 
@@ -142,8 +176,11 @@ class Heads(nn.Module):
         outputs = labels.new_zeros(sum(self.n_outputs))
         for group in self._each():
             label, mass = group.of(filled), group.of(counted)
-            group.loss.fit_(label, mass)
-            constant = group.loss.constant_logit(label, mass)
+            if group.loss.counts_waiting:
+                mass = torch.where(group.read(numeric).isnan(), mass, rows.unsqueeze(1))
+            loss = group.given(numeric)
+            loss.fit_(label, mass)
+            constant = loss.constant_logit(label, mass)
             outputs[group.outputs] = constant.flatten().to(outputs.dtype)
         return outputs
 
@@ -154,3 +191,24 @@ class Heads(nn.Module):
         if len(parts) == 1:  # the tasks of a single group stand in order
             return parts[0]
         return torch.cat(parts, dim=1).index_select(1, self._order)
+
+
+def _column_read(name: str, task: TaskConfig) -> str | None:
+    """Return the name of the numeric column that the loss of a task reads."""
+    return WAITING_PREFIX + name if task.waits else task.reads
+
+
+def _place(feature: str | None, numeric: Sequence[str]) -> int | None:
+    """Return where the feature that a loss reads stands among the numeric columns.
+
+    Raises:
+        ConfigError: it is none of them.
+    """
+    if feature is None:
+        return None
+    if feature not in numeric:
+        raise ConfigError(
+            f"A loss reads {feature!r}, which is no numeric feature of the data.",
+            hint=did_you_mean(feature, numeric),
+        )
+    return numeric.index(feature)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 
 from paretorank.foundation.errors import ConfigError
-from paretorank.tasks.task import BinaryTask, TaskConfig
+from paretorank.tasks.binary import BinaryTask
+from paretorank.tasks.task import TaskConfig
 
 
 def refuse_scattered_requests(tasks: Mapping[str, TaskConfig], shuffle: str) -> None:
@@ -27,20 +28,23 @@ def refuse_scattered_requests(tasks: Mapping[str, TaskConfig], shuffle: str) -> 
             )
 
 
-def refuse_ranking_of_joint_events(tasks: Mapping[str, TaskConfig], relation: str) -> None:
-    """Refuse ranking losses of tasks whose own loss a relation replaces.
+def refuse_dropped_losses(tasks: Mapping[str, TaskConfig], relation: str) -> None:
+    """Refuse ranking losses and delays of tasks whose own loss a relation replaces.
 
     Args:
         tasks: all tasks.
         relation: the kind of the relation, which replaces the losses of tasks with parents.
 
     Raises:
-        ConfigError: such a task has a ranking loss, which would be dropped.
+        ConfigError: such a task has one, which would be dropped.
     """
     for name, task in tasks.items():
-        if isinstance(task, BinaryTask) and task.ranking is not None and task.parents:
+        if not (isinstance(task, BinaryTask) and task.parents):
+            continue
+        own = {"ranking": task.ranking, "delayed_feedback": task.delayed_feedback}
+        for key in (key for key, value in own.items() if value is not None):
             raise ConfigError(
-                f"`tasks.{name}.ranking` would have no effect: the relation {relation!r} learns "
+                f"`tasks.{name}.{key}` would have no effect: the relation {relation!r} learns "
                 f"{name!r} together with its parents, with another loss.",
-                hint="Remove `ranking` of this task, or choose another model.relations.",
+                hint=f"Remove `{key}` of this task, or choose another model.relations.",
             )

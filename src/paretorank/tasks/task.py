@@ -1,24 +1,19 @@
 """What is predicted: the configuration of one task."""
 
-from abc import ABC, abstractmethod
 from typing import Annotated, Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 from typing_extensions import override
 
-from paretorank.foundation.section import Section
 from paretorank.losses import (
-    BinaryCrossEntropy,
+    D2Q,
     Cread,
     HeteroscedasticLogNormal,
     Huber,
-    JointRankingCalibration,
-    Listwise,
     LogNormal,
     Loss,
     NegativeBinomial,
     Ordinal,
-    Pairwise,
     Poisson,
     ProgressiveTree,
     Quantile,
@@ -27,106 +22,9 @@ from paretorank.losses import (
     WeightedLogistic,
     ZeroInflatedLogNormal,
 )
-from paretorank.schema.labels import LabelKind, LabelSpec, ParentNames, parent_names
-
-
-class Task(Section, ABC):
-    """What all kinds of tasks have."""
-
-    label: str
-    """Column of the log that holds what was observed."""
-    parent: ParentNames = None
-    """Task without which this one cannot happen, such as click for like; or a list of tasks, all
-    of which must happen."""
-    observed_when: str | None = None
-    """A task (its label must be 1) or a condition over columns; on other rows the label means
-    nothing and is used nowhere."""
-    weight: NonNegativeFloat = 1.0
-    """Fixed factor of the task's weight, whatever the balancer does."""
-    scale: PositiveFloat = 1.0
-    """Labels are multiplied by this: 0.001 turns milliseconds into seconds."""
-    clip: PositiveFloat | None = None
-    """Labels above this (after scaling) are set to it."""
-    matures_after: PositiveFloat | None = None
-    """Seconds that the event may take: on rows younger than that when the log ends (`data.as_of`),
-    a label of 0 may still change and is not observed."""
-    count_early: bool = True
-    """With `matures_after`: whether other labels than 0 are observed on such rows. The youngest
-    rows then hold nothing else, and rates come out too high by about their share; false waits."""
-
-    @property
-    @abstractmethod
-    def label_kind(self) -> LabelKind:
-        """Which values a label can take."""
-
-    @abstractmethod
-    def build_loss(self, *, n_tasks: int) -> Loss:
-        """Return one loss for `n_tasks` tasks that are configured alike."""
-
-    @property
-    def parents(self) -> tuple[str, ...]:
-        """All tasks without which this one cannot happen."""
-        return parent_names(self.parent)
-
-    def label_spec(self, name: str) -> LabelSpec:
-        """Return what the data preparation has to know about the task called `name`."""
-        return LabelSpec(
-            name=name,
-            column=self.label,
-            kind=self.label_kind,
-            parent=self.parent,
-            observed_when=self.observed_when,
-            scale=self.scale,
-            clip=self.clip,
-            matures_after=self.matures_after,
-            count_early=self.count_early,
-        )
-
-    def loss_key(self) -> tuple[str | float, ...]:
-        """Return what decides which loss is built; tasks with equal keys share one."""
-        return (self.label_kind,)
-
-
-class RankingConfig(Section):
-    """A loss that compares the rows of a request, beside the cross-entropy."""
-
-    kind: Literal["pairwise", "listwise", "jrc"]
-    """pairwise: logistic loss of positive against negative rows; listwise: softmax of the positives
-    over the request; jrc: two logits per row, that rank and calibrate together."""
-    weight: PositiveFloat = 0.1
-    """Factor of the ranking loss; the cross-entropy has 1."""
-
-
-class BinaryTask(Task):
-    """Something that happens or not; scores are probabilities."""
-
-    kind: Literal["binary"] = "binary"
-    ranking: RankingConfig | None = None
-    """A ranking loss within requests, such as { kind = "pairwise", weight = 0.1 }; needs
-    training.loader.shuffle = "requests", so that the rows of a request come together."""
-
-    @property
-    @override
-    def label_kind(self) -> LabelKind:
-        return self.kind
-
-    @override
-    def build_loss(self, *, n_tasks: int) -> Loss:
-        if self.ranking is None:
-            return BinaryCrossEntropy()
-        match self.ranking.kind:
-            case "pairwise":
-                return Pairwise(self.ranking.weight)
-            case "listwise":
-                return Listwise(self.ranking.weight)
-            case "jrc":
-                return JointRankingCalibration(self.ranking.weight)
-
-    @override
-    def loss_key(self) -> tuple[str | float, ...]:
-        if self.ranking is None:
-            return (self.label_kind,)
-        return (self.ranking.kind, self.ranking.weight)
+from paretorank.schema.labels import LabelKind, LabelSpec
+from paretorank.tasks.base import Task
+from paretorank.tasks.binary import BinaryTask
 
 
 class RegressionTask(Task):
@@ -145,6 +43,11 @@ class RegressionTask(Task):
     @override
     def label_kind(self) -> LabelKind:
         return self.kind
+
+    @property
+    @override
+    def scores_mean(self) -> bool:
+        return self.loss != "quantile"
 
     @override
     def build_loss(self, *, n_tasks: int) -> Loss:
@@ -174,12 +77,14 @@ class DurationTask(Task):
         "tweedie",
         "cread",
         "tpm",
+        "d2q",
     ] = "lognormal"
     """lognormal: models the logarithm, so relative errors count alike; lognormal_heteroscedastic:
     with a spread of each row's own; zero_inflated_lognormal: the chance of any, and how much if so;
     weighted_logistic: odds are the mean duration, without assuming a distribution; tweedie: the
     mean, with a variance that grows as its power; cread: chances to last beyond each of `n_steps`
-    thresholds; tpm: a tree of `tree_depth` questions."""
+    thresholds; tpm: a tree of `tree_depth` questions; d2q: the rank among rows of items about as
+    long, and the score is near the median, no expected value."""
     shift_s: PositiveFloat = 1.0
     """Seconds added before the logarithm, so that zero durations are allowed (lognormal and
     lognormal_heteroscedastic)."""
@@ -189,11 +94,34 @@ class DurationTask(Task):
     """Thresholds, each with an output of its own (cread)."""
     tree_depth: PositiveInt = Field(default=4, le=8)
     """Questions on the way to a leaf; there are 2^depth - 1 outputs (tpm)."""
+    duration_feature: str | None = None
+    """Numeric feature that says how long the item is (d2q)."""
+    n_groups: PositiveInt = Field(default=20, le=1000)
+    """Groups of rows by the duration of the item, of equal size on the training rows (d2q)."""
+
+    @model_validator(mode="after")
+    def _d2q_knows_how_long_items_are(self) -> "DurationTask":
+        if self.loss == "d2q" and self.duration_feature is None:
+            raise ValueError(
+                'loss = "d2q" needs `duration_feature`, the numeric feature that says how long the '
+                "item is"
+            )
+        return self
+
+    @property
+    @override
+    def reads(self) -> str | None:
+        return self.duration_feature if self.loss == "d2q" else None
 
     @property
     @override
     def label_kind(self) -> LabelKind:
         return self.kind
+
+    @property
+    @override
+    def scores_mean(self) -> bool:
+        return self.loss != "d2q"
 
     @override
     def build_loss(self, *, n_tasks: int) -> Loss:
@@ -212,6 +140,8 @@ class DurationTask(Task):
                 return Cread(n_tasks, n_steps=self.n_steps)
             case "tpm":
                 return ProgressiveTree(n_tasks, depth=self.tree_depth)
+            case "d2q":
+                return D2Q(n_tasks, n_groups=self.n_groups)
 
     @override
     def loss_key(self) -> tuple[str | float, ...]:
@@ -221,6 +151,7 @@ class DurationTask(Task):
             "tweedie": self.tweedie_power,
             "cread": float(self.n_steps),
             "tpm": float(self.tree_depth),
+            "d2q": float(self.n_groups),
         }
         return (self.loss, own[self.loss]) if self.loss in own else (self.loss,)
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -69,13 +70,8 @@ def build_optimizers(
     """Group the parameters of model and balancer."""
     tables = {id(p) for p in (*model.embedding_parameters(), *model.wide_parameters())}
     dense = {name: p for name, p in model.named_parameters() if id(p) not in tables}
-    decayed = {name for name, p in dense.items() if p.dim() > 1 and "bias" not in name}
-    groups = [
-        {"params": [dense[n] for n in dense if n in decayed], "weight_decay": config.weight_decay},
-        {"params": [dense[n] for n in dense if n not in decayed], "weight_decay": 0.0},
-    ]
     by_name: dict[str, torch.optim.Optimizer] = {
-        "dense": DenseAdam([group for group in groups if group["params"]], lr=config.learning_rate)
+        "dense": DenseAdam(_dense_groups(config, dense, model), lr=config.learning_rate)
     }
     row_optimizer = RowAdam if config.embedding_optimizer == "adam" else RowAdagrad
     if embeddings := model.embedding_parameters():
@@ -88,3 +84,25 @@ def build_optimizers(
         for group in optimizer.param_groups:
             group["full_lr"] = group["lr"]
     return Optimizers(by_name, tuple(dense.values()))
+
+
+def _dense_groups(
+    config: TrainingConfig, dense: Mapping[str, nn.Parameter], model: MultiTaskRanker
+) -> list[dict[str, Any]]:
+    """Return what decays, what does not, and what has a learning rate of its own; none is empty."""
+    factors = {id(p): factor for p, factor in model.architecture.rate_factors()}
+    plain = {name: p for name, p in dense.items() if id(p) not in factors}
+    decayed = {name for name, p in plain.items() if p.dim() > 1 and "bias" not in name}
+    groups: list[dict[str, Any]] = [
+        {"params": [plain[n] for n in plain if n in decayed], "weight_decay": config.weight_decay},
+        {"params": [plain[n] for n in plain if n not in decayed], "weight_decay": 0.0},
+    ]
+    groups += [
+        {
+            "params": [p for p in dense.values() if factors.get(id(p)) == factor],
+            "weight_decay": 0.0,
+            "lr": config.learning_rate * factor,
+        }
+        for factor in sorted(set(factors.values()))
+    ]
+    return [group for group in groups if group["params"]]

@@ -93,7 +93,7 @@ def _not_finite(
         if not torch.isfinite(torch.tensor(loss))
     ]
     with torch.no_grad():
-        per_row = model.heads.losses(outputs, batch.labels)
+        per_row = model.heads.losses(outputs, batch.labels, numeric=batch.numeric)
     bad = (~per_row.isfinite() & batch.observed).any(dim=1) | ~outputs.isfinite().all(dim=1)
     rows = batch.row[bad].tolist()
     shown = ", ".join(str(row) for row in rows[:_ROWS_NAMED])

@@ -182,7 +182,7 @@ class Trainer:
             position.step += 1
             done += 1
             if done % self.config.log_every_steps == 0 or done == total:
-                self.logbook.record("train", done, meter.facts())
+                self.logbook.record("train", done, meter.facts() | self._watched())
                 facts = meter.progress(time.monotonic())
                 self.listener(Progress("train", done, total, "steps", facts))
             if position.step in checks:
@@ -211,6 +211,17 @@ class Trainer:
             with torch.no_grad():
                 self.balancer.after_step(self.model.task_losses(batch))
         return result
+
+    def _watched(self) -> dict[str, dict[str, float]]:
+        """Return what the relation says about the last batch, of the tasks that it concerns."""
+        return {
+            key: {
+                name: value
+                for name, value in zip(self.model.task_names, values.tolist(), strict=True)
+                if not math.isnan(value)
+            }
+            for key, values in self.model.relation.watched().items()
+        }
 
     def _validate(self, result: EvaluationResult, done: int) -> None:
         position = self.position

@@ -118,8 +118,9 @@ def build(config: RunConfig, train: ShardSet) -> tuple[MultiTaskRanker, Balancer
     """Build the model, started at the base rates of the training rows, and the balancer."""
     seed = config.training.seed
     model = build_model(config.model, train.layout, config.tasks, seed=seed)
-    labels = train.read(0, min(len(train), _BASE_RATE_ROWS)).labels
-    start_at_base_rates(model, torch.from_numpy(labels.copy()))
+    rows = train.read(0, min(len(train), _BASE_RATE_ROWS))
+    numeric = torch.from_numpy(rows.numeric.copy())
+    start_at_base_rates(model, torch.from_numpy(rows.labels.copy()), numeric)
     balancer = config.balancer.build(
         task_names=model.task_names,
         balance_factors=model.heads.balance_factors,
