@@ -23,7 +23,7 @@ from paretorank.balancing.gradient_balancer import PeriodicSection
 from paretorank.balancing.guarded_balancer import Guard, GuardedBalancer, ScaledGramian
 from paretorank.balancing.optional_packages import require_packages
 
-SOLVED = 0.1  # how far from 1 the product of a weight and its equation's left side may be
+SOLVED = 0.1  # how far from 1 weights times products with the direction may be
 
 
 class NashMTLConicConfig(PeriodicSection):
@@ -53,7 +53,7 @@ class NashMTLConic(GuardedBalancer):
     last: Tensor
 
     def __init__(self, config: NashMTLConicConfig, task_names: Sequence[str]) -> None:
-        guard = Guard(leaves_out_zeros=True)
+        guard = Guard(leaves_out_zeros=True, power=-0.5)  # weights are one over a length
         super().__init__(task_names, at=config.at, every_steps=config.every_steps, guard=guard)
         self.config = config
         self.register_buffer("last", torch.ones(len(self.task_names), dtype=torch.float64))
@@ -70,13 +70,13 @@ class NashMTLConic(GuardedBalancer):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # cvxpy remarks on how it compiles
             weights: Tensor = solver(root)
-        products = problem.gramian @ weights / problem.gramian.norm()
-        if float((products * weights - 1).abs().max()) > SOLVED:
+        products = problem.gramian @ weights * weights
+        if float((products - 1).abs().max()) > SOLVED:
             raise ArithmeticError
         self.last[problem.tasks] = weights.to(self.last)
         return self._limited(weights, problem)
 
     def _limited(self, weights: Float[Tensor, " P"], problem: ScaledGramian) -> Float[Tensor, " P"]:
-        square = float((weights @ problem.gramian @ weights).clamp(min=0)) * problem.mean_square
+        square = float((weights @ problem.gramian @ weights).clamp(min=0))
         limit, length = self.config.max_norm, square**0.5
         return weights * (limit / length) if 0 < limit < length else weights
