@@ -1,8 +1,8 @@
 """CR-MOGM: the weights of another method, averaged over steps.
 
 Source: Zhou et al., On the Convergence of Stochastic Multi-Objective Gradient Manipulation and
-    Beyond, NeurIPS 2022, algorithm 1; as TorchJD's `CRMOGMWeighting`.
-The average is kept for each task: one that is absent keeps its own, and a new one starts with the
+    Beyond, NeurIPS 2022, algorithm 1.
+The weights are those of TorchJD's `CRMOGMWeighting`. The average is kept for each task: one that is absent keeps its own, and a new one starts with the
 weight that it gets.
 Shapes: T tasks, P present tasks.
 """

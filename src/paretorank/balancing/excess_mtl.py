@@ -1,7 +1,7 @@
 """ExcessMTL: weights go up where there is still much to gain, not where the noise is.
 
-Source: He et al., Robust Multi-Task Learning with Excess Risks, ICML 2024, equations 6, 7 and 9;
-    as TorchJD's `ExcessMTL`, which keeps no state for absent tasks.
+Source: He et al., Robust Multi-Task Learning with Excess Risks, ICML 2024, equations 6, 7 and 9.
+The weights are those of TorchJD's `ExcessMTL`, which forgets everything where a task is absent.
 Squared gradients are summed up at every element and for every task, so that there must be the same
 elements in all steps: parameters. The first steps of a task only measure; without, the first step
 of the authors' code may decide everything. Memory: as many numbers as tasks times elements.

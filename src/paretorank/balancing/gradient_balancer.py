@@ -41,7 +41,7 @@ class SeenGradients:
 class GradientSection(BalancerSection, ABC):
     """What all configurations of balancers have that look at gradients."""
 
-    group: ClassVar[str] = "balancers that weigh tasks by inner products of gradients"
+    group: ClassVar[str] = "Balancers that weigh tasks by inner products of gradients"
     at: Place = "representation"
     """Where gradients of single tasks are taken."""
 
@@ -184,4 +184,4 @@ class PeriodicSection(GradientSection, ABC):
 class DirectionSection(GradientSection, ABC):
     """For balancers that make a direction out of the gradients."""
 
-    group: ClassVar[str] = "balancers that make a direction out of gradients"
+    group: ClassVar[str] = "Balancers that make a direction out of gradients"

@@ -22,7 +22,11 @@ from paretorank.balancing.base import BalancerSection, LossBalancer
 
 
 class UWConfig(BalancerSection):
-    """TorchJD's uncertainty weighting has nothing to set."""
+    """TorchJD's uncertainty weighting; `uncertainty` is the form to prefer. Nothing to set.
+
+    Source: Kendall, Gal, Cipolla, Multi-Task Learning Using Uncertainty to Weigh Losses for Scene
+    Geometry and Semantics, CVPR 2018, section 3.2.
+    """
 
     kind: Literal["uw"] = "uw"
 
@@ -38,7 +42,10 @@ class UWConfig(BalancerSection):
 
 
 class IMTLLConfig(BalancerSection):
-    """The loss balance of impartial multi-task learning has nothing to set."""
+    """The loss balance of impartial multi-task learning; nothing to set.
+
+    Source: Liu et al., Towards Impartial Multi-task Learning, ICLR 2021, section 3.2.
+    """
 
     kind: Literal["imtl_l"] = "imtl_l"
 

@@ -1,7 +1,7 @@
 """Nash-MTL as its authors solve it: conic programs, from the weights of the last step on.
 
-Source: Navon et al., Multi-Task Learning as a Bargaining Game, ICML 2022, algorithm 1; the solver
-    is that of TorchJD's `NashMTL`, and slow. `nash` solves the same equation exactly and faster.
+Source: Navon et al., Multi-Task Learning as a Bargaining Game, ICML 2022, algorithm 1.
+The solver is that of TorchJD's `NashMTL`, and slow; `nash` solves the same equation exactly.
 Tasks without any gradient have no say and get an equal weight. The remembered weights, where the
 solver starts, are kept for each task; an absent task keeps its own. TorchJD hides that its solver
 gave up; weights far from a solution count as a failure here.

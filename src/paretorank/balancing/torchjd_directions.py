@@ -23,7 +23,7 @@ from paretorank.foundation.seeds import derive_seed
 
 
 class GradDropConfig(DirectionSection):
-    """Keeps, at every coordinate, only positive or only negative parts, by chance; adds up.
+    """GradDrop: keeps only positive or only negative parts at an element, by chance; adds up.
 
     Source: Chen et al., Just Pick a Sign, NeurIPS 2020, algorithm 1.
     """
@@ -70,7 +70,7 @@ class GradDrop(JacobianBalancer):
 
 
 class TrimmedMeanConfig(DirectionSection):
-    """The mean of the gradients without the largest and smallest values of every coordinate.
+    """Trimmed mean: leaves out the largest and smallest values of every element.
 
     Source: Yin et al., Byzantine-Robust Distributed Learning, ICML 2018, definition 2.
     """

@@ -51,10 +51,11 @@ class StatefulConfig(PeriodicSection, ABC):
 
 
 class GradVacConfig(StatefulConfig):
-    """Turns gradients until their cosines are what they were on average; weights add up to T.
+    """GradVac: turns gradients until their cosines are what they were on average; adds up.
 
-    Source: Wang et al., Gradient Vaccine, ICLR 2021, algorithm 1. Targets stay below 0.99, beyond
-        which a correction has no bound.
+    Targets stay below 0.99: beyond, a correction has no bound.
+
+    Source: Wang et al., Gradient Vaccine, ICLR 2021, algorithm 1.
     """
 
     kind: Literal["grad_vac"] = "grad_vac"
@@ -93,7 +94,7 @@ class GradVac(GuardedBalancer):
 
 
 class PCDConfig(StatefulConfig):
-    """Follows the gradient of one task, with a minimum of progress for each of the others.
+    """PCD: follows the gradient of one task, with a minimum of progress for each other one.
 
     Source: Priority-Constrained Descent for Hierarchical Multi-Objective Optimization, TMLR 2026,
         arXiv 2606.29521.
@@ -168,10 +169,11 @@ class SimplexConfig(StatefulConfig, ABC):
 
 
 class SDMGradConfig(SimplexConfig):
-    """The shortest combination of gradients, found by some steps in each step, near a preference.
+    """SDMGrad: the shortest combination near a preference, found by some steps in each step.
+
+    The proofs ask for inner products of gradients on two batches; here, both are the same.
 
     Source: Xiao et al., Direction-oriented Multi-objective Learning, NeurIPS 2023, algorithm 1.
-        The proofs ask for inner products of gradients on two batches; here, both are the same.
     """
 
     kind: Literal["sdmgrad"] = "sdmgrad"
@@ -201,10 +203,11 @@ class SDMGradConfig(SimplexConfig):
 
 
 class MoDoConfig(SimplexConfig):
-    """The shortest combination of gradients, approached by one step in each step.
+    """MoDo: the shortest combination of gradients, approached by one step in each step.
+
+    The proofs ask for inner products of gradients on two batches; here, both are the same.
 
     Source: Chen et al., Three-Way Trade-Off in Multi-Objective Learning, JMLR 2024, algorithm 1.
-        The proofs ask for inner products of gradients on two batches; here, both are the same.
     """
 
     kind: Literal["modo"] = "modo"

@@ -130,7 +130,7 @@ class _WithPreference(_ForAnyNumber):
 
 
 class AlignedMTLConfig(_WithPreference):
-    """Makes gradients orthogonal and equally long before they are added up.
+    """Aligned-MTL: makes gradients orthogonal and equally long before they are added up.
 
     Source: Senushkin et al., Independent Component Alignment for Multi-Task Learning, CVPR 2023,
         algorithm 1.
@@ -146,7 +146,7 @@ class AlignedMTLConfig(_WithPreference):
 
 
 class CAGradConfig(_WithoutPreference):
-    """Helps the worst task most, within a ball around the mean gradient.
+    """CAGrad: helps the worst task most, within a ball around the mean gradient.
 
     Source: Liu et al., Conflict-Averse Gradient Descent for Multi-task Learning, NeurIPS 2021,
         algorithm 1.
@@ -167,7 +167,7 @@ class CAGradConfig(_WithoutPreference):
 
 
 class DualProjConfig(_WithPreference):
-    """Projects the mean gradient so that it hurts no task.
+    """Dual projection: the mean gradient, projected so that it hurts no task.
 
     Source: Lopez-Paz and Ranzato, Gradient Episodic Memory for Continual Learning, NeurIPS 2017,
         equation 11.
@@ -181,7 +181,7 @@ class DualProjConfig(_WithPreference):
 
 
 class FairGradConfig(_WithoutPreference):
-    """Shares progress among tasks by alpha-fairness; weights go down as gradients get longer.
+    """FairGrad: alpha-fair progress of the tasks; the longer gradients, the smaller weights.
 
     Source: Ban and Ji, Fair Resource Allocation in Multi-Task Learning, ICML 2024, equation 4.
     """
@@ -201,7 +201,7 @@ class FairGradConfig(_WithoutPreference):
 
 
 class IMTLGConfig(_WithoutPreference):
-    """Descends where all gradients have the same projection; weights may be negative.
+    """IMTL-G: all gradients have the same projection; weights may be negative.
 
     Source: Liu et al., Towards Impartial Multi-task Learning, ICLR 2021, section 3.1; linearly
         dependent gradients as in arXiv 2406.16232.
@@ -219,7 +219,7 @@ class IMTLGConfig(_WithoutPreference):
 
 
 class KrumConfig(WeightingConfig):
-    """Takes the gradients that are nearest to the others, and no other.
+    """Krum: takes the gradients that are nearest to the others, and no other.
 
     Source: Blanchard et al., Machine Learning with Adversaries: Byzantine Tolerant Gradient
         Descent, NeurIPS 2017, section 4.
@@ -259,7 +259,7 @@ class KrumConfig(WeightingConfig):
 
 
 class MGDAFrankWolfeConfig(_Plain):
-    """The shortest combination of gradients, approximately; `mgda` solves for it exactly.
+    """MGDA: the shortest combination, approximately; `mgda` solves for it exactly.
 
     Source: Sener and Koltun, Multi-Task Learning as Multi-Objective Optimization, NeurIPS 2018,
         algorithm 2.
@@ -277,7 +277,7 @@ class MGDAFrankWolfeConfig(_Plain):
 
 
 class PCGradConfig(_WithoutPreference):
-    """Takes from each gradient what conflicts with another, in random order; weights add up to T.
+    """PCGrad: takes from each gradient what conflicts with another, in random order; adds up.
 
     Source: Yu et al., Gradient Surgery for Multi-Task Learning, NeurIPS 2020, algorithm 1.
     """

@@ -19,6 +19,7 @@ from paretorank.foundation.section import describe_sections
 from paretorank.foundation.suggestions import did_you_mean
 
 _WORDS = {int: "integer", float: "number", str: "text", bool: "true or false", dict: "table"}
+_LINES = re.DOTALL | re.MULTILINE
 _BOUNDS = {Gt: (">", "gt"), Ge: (">=", "ge"), Lt: ("<", "lt"), Le: ("<=", "le")}
 
 
@@ -32,6 +33,8 @@ class Entry:
     meaning: str
     source: str = ""
     """Where a kind comes from; empty where nothing is cited."""
+    group: str = ""
+    """The heading of a kind, where there are several."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,14 @@ def _explain(key: str, place: _Place) -> Explanation:
         meaning=meaning,
         source=_source(single or (place.owner if not sections else None)),
         choices=tuple(
-            Entry(str(_kind(section)), "kind", "", _about(section, kinds), _source(section))
+            Entry(
+                str(_kind(section)),
+                "kind",
+                "",
+                _about(section, kinds),
+                _source(section),
+                getattr(section, "group", ""),
+            )
             for section in kinds
         )
         if len(kinds) > 1
@@ -226,11 +236,14 @@ def _default(field: FieldInfo) -> str:
 
 
 def _source(section: type[BaseModel] | None) -> str:
-    """Return the citation of the module that a section belongs to."""
+    """Return the citation of a section, or else of the module that it belongs to."""
     if section is None:
         return ""
+    own = re.search(r"^Source: (.+?)(?:\n\n|\Z)", inspect.cleandoc(section.__doc__ or ""), _LINES)
+    if own:
+        return _flat(own[1])
     text = sys.modules[section.__module__].__doc__ or ""
-    cited = re.search(r"^Source: (.+?)(?:\n\n|\n\S|\Z)", text, flags=re.DOTALL | re.MULTILINE)
+    cited = re.search(r"^Source: (.+?)(?:\n\n|\n\S|\Z)", text, flags=_LINES)
     return _flat(cited[1]) if cited else ""
 
 
