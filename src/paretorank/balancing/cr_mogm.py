@@ -2,8 +2,8 @@
 
 Source: Zhou et al., On the Convergence of Stochastic Multi-Objective Gradient Manipulation and
     Beyond, NeurIPS 2022, algorithm 1.
-The weights are those of TorchJD's `CRMOGMWeighting`. The average is kept for each task: one that is absent keeps its own, and a new one starts with the
-weight that it gets.
+The weights are those of TorchJD's `CRMOGMWeighting`. The average is kept for each task: one that is
+absent keeps its own, and a new one starts with the weight that it gets.
 Shapes: T tasks, P present tasks.
 """
 
@@ -69,7 +69,7 @@ class CRMOGMConfig(PeriodicSection):
     @field_validator("of")
     @classmethod
     def _places_are_said_outside(cls, of: PeriodicSection) -> PeriodicSection:
-        if {"at", "every_steps"} & of.model_fields_set:
+        if of.at != PeriodicSection.model_fields["at"].default or of.every_steps > 1:
             raise ValueError("`at` and `every_steps` belong to cr_mogm itself, not into `of`")
         return of
 
