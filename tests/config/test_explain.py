@@ -37,6 +37,11 @@ def test_a_union_lists_its_kinds() -> None:
     assert all(choice.meaning for choice in found.choices)
 
 
+def test_numbers_by_task_are_a_table() -> None:
+    (found,) = explain_key("balancer.upgrad.preference")
+    assert found.type == "table of NAME = number > 0"
+
+
 def test_balancers_are_listed_under_what_they_look_at_with_a_source_each() -> None:
     (found,) = explain_key("balancer")
     groups = {choice.name: choice.group for choice in found.choices}

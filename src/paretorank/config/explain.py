@@ -5,7 +5,7 @@ import json
 import re
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -205,7 +205,7 @@ def _type(annotation: Any, field: FieldInfo | None = None) -> str:
             return "section, chosen by `kind`"
         words = [_type(member) for member in get_args(annotation)]
         return " or ".join("absent" if word == "NoneType" else word for word in words) + bounds
-    if origin is dict:
+    if origin in (dict, Mapping):
         return f"table of NAME = {_type(get_args(annotation)[1])}"
     if origin in (tuple, list):
         return f"list of {_type(get_args(annotation)[0])}{bounds}"
