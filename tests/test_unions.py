@@ -132,7 +132,13 @@ def algorithm_files() -> list[Path]:
     )
     for package, base in bases:
         for path in sorted((SOURCE / package).glob("*.py")):
-            if path.stem in {"__init__", "base", "interaction", "gradient_balancer"}:
+            if path.stem in {
+                "__init__",
+                "base",
+                "interaction",
+                "gradient_balancer",
+                "guarded_balancer",
+            }:
                 continue
             module = import_module(f"paretorank.{package}.{path.stem}")
             classes = inspect.getmembers(module, inspect.isclass)

@@ -41,6 +41,7 @@ class SeenGradients:
 class GradientSection(BalancerSection, ABC):
     """What all configurations of balancers have that look at gradients."""
 
+    group: ClassVar[str] = "Balancers that weigh tasks by inner products of gradients"
     at: Place = "representation"
     """Where gradients of single tasks are taken."""
 
@@ -178,3 +179,9 @@ class PeriodicSection(GradientSection, ABC):
 
     every_steps: PositiveInt = 1
     """Gradients are taken and weights computed every so many steps; they stand in between."""
+
+
+class DirectionSection(GradientSection, ABC):
+    """For balancers that make a direction out of the gradients."""
+
+    group: ClassVar[str] = "Balancers that make a direction out of gradients"
