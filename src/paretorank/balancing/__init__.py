@@ -15,11 +15,13 @@ from paretorank.balancing.gradient_balancer import (
     JacobianBalancer,
     PeriodicSection,
     RowBalancer,
+    RowSection,
     RowWeights,
     SeenGradients,
     SeenRows,
 )
 from paretorank.balancing.learned_scales import IMTLLConfig, LearnedScales, UWConfig
+from paretorank.balancing.paperec import PAPERec, PAPERecConfig
 from paretorank.balancing.random_weights import RandomConfig, RandomWeights
 from paretorank.balancing.scalarizers import (
     ConstantConfig,
@@ -48,6 +50,7 @@ BalancerConfig = Annotated[
     | GeometricMeanConfig
     | IMTLLConfig
     | MeanConfig
+    | PAPERecConfig
     | PBIConfig
     | RandomConfig
     | STCHConfig
@@ -81,6 +84,8 @@ __all__ = [
     "LearnedScales",
     "LossBalancer",
     "MeanConfig",
+    "PAPERec",
+    "PAPERecConfig",
     "PBIConfig",
     "PeriodicSection",
     "PresentTasks",
@@ -88,6 +93,7 @@ __all__ = [
     "RandomWeights",
     "RevisedUncertainty",
     "RowBalancer",
+    "RowSection",
     "RowWeights",
     "STCHConfig",
     "SeenGradients",

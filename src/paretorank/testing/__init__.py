@@ -10,6 +10,7 @@ from paretorank.testing.architectures import check_architecture, check_network
 from paretorank.testing.contract import ContractError
 from paretorank.testing.losses import check_loss
 from paretorank.testing.relations import check_relation
+from paretorank.testing.row_balancers import check_row_balancer
 
 __all__ = [
     "ContractError",
@@ -17,4 +18,5 @@ __all__ = [
     "check_loss",
     "check_network",
     "check_relation",
+    "check_row_balancer",
 ]
