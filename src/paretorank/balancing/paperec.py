@@ -77,10 +77,10 @@ class PAPERec(RowBalancer):
     def __init__(self, config: PAPERecConfig, task_names: Sequence[str], *, seed: int) -> None:
         super().__init__(task_names)
         self.config = config
-        bounds = by_task(config.bounds, self.task_names, key="bounds", default=0.0).double()
-        if float(bounds.sum()) > 1 + ROUNDING:
+        bounds = by_task(config.bounds, self.task_names, key="bounds", default=0.0)
+        if (total := sum(config.bounds.values())) > 1 + ROUNDING:
             raise ConfigError(
-                f"`balancer.bounds` must sum to at most 1, got {float(bounds.sum()):.6g}.",
+                f"`balancer.bounds` must sum to at most 1, got {total:.6g}.",
                 hint="A bound is the least share of a task; the policy gives out the rest.",
             )
         self.bounds = bounds
