@@ -76,7 +76,7 @@ def trained_weights(rows: SeenRows, n_tasks: int, solver: Solver, **settings: An
 @pytest.mark.parametrize("solver", SOLVERS)
 @pytest.mark.parametrize("n_tasks", [2, 3])
 def test_every_context_gets_its_min_norm_weights(solver: Solver, n_tasks: int) -> None:
-    rows = contexts(random_jacobians(n_tasks), copies=4)
+    rows = contexts(random_jacobians(n_tasks), copies=50)
     found = trained_weights(rows, n_tasks, solver, gamma=0.0)
     expected = min_norm_weights(rows.gramians)
     assert float(expected.std(dim=0).max()) > 0.1
@@ -84,7 +84,7 @@ def test_every_context_gets_its_min_norm_weights(solver: Solver, n_tasks: int) -
 
 
 def test_what_follows_in_a_request_does_not_change_the_best_weights() -> None:
-    rows = contexts(random_jacobians(), copies=4)
+    rows = contexts(random_jacobians(), copies=50)
     together = SeenRows(rows.state, rows.gramians, rows.losses, rows.observed, rows.request // 5)
     found = trained_weights(together, 3, "ddpg", gamma=0.9)
     assert float((found - min_norm_weights(rows.gramians)).abs().max()) <= 0.05
@@ -93,9 +93,9 @@ def test_what_follows_in_a_request_does_not_change_the_best_weights() -> None:
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_one_context_has_the_closed_form_of_two_tasks(solver: Solver) -> None:
     case = VALUES["min_norm_two_task"][3]
-    rows = contexts(torch.tensor([[case["g1"], case["g2"]]]), copies=16)
+    rows = contexts(torch.tensor([[case["g1"], case["g2"]]]), copies=50)
     found = trained_weights(rows, 2, solver, gamma=0.0)
-    expected = torch.tensor([case["w1"], case["w2"]]).double().expand(16, 2)
+    expected = torch.tensor([case["w1"], case["w2"]]).double().expand(50, 2)
     torch.testing.assert_close(found, expected, atol=0.02, rtol=0)
 
 
@@ -141,7 +141,7 @@ def test_bounds_that_leave_nothing_are_the_weights() -> None:
 
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_a_task_that_is_never_observed_is_not_weighed(solver: Solver) -> None:
-    rows = contexts(random_jacobians(), copies=4, observed=torch.tensor([True, False, True]))
+    rows = contexts(random_jacobians(), copies=50, observed=torch.tensor([True, False, True]))
     balancer = build(solver=solver, gradients="raw", gamma=0.0)
     found = train(balancer, rows, N_STEPS[solver])
     assert bool((found.weights[:, 1] == 0).all())

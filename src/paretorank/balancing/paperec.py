@@ -53,8 +53,9 @@ class PAPERecConfig(RowSection):
     """How much the next row of the request counts; ddpg only."""
     target_rate: float = Field(default=0.01, gt=0, le=1)
     """How far the target networks move in a step; ddpg only."""
-    exploration: float = Field(default=0.3, ge=0, le=1)
-    """Share of Dirichlet(1) noise in the weights the critic learns from; ddpg only."""
+    exploration: float = Field(default=1.0, ge=0, le=1)
+    """Share of Dirichlet(1) noise in the weights the critic learns from; the model is never
+    trained with them, so there is no price for it; ddpg only."""
 
     @override
     def build(
