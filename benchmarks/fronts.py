@@ -26,9 +26,9 @@ from torch import Tensor
 from paretorank.balancing import BalancerConfig, SeenGradients
 from paretorank.balancing.min_norm import min_norm_weights
 
-STEPS, RATE = 800, 0.1
+STEPS, RATE = 400, 0.1
 BOUNDS = ((0.0, 0.0), (0.0, 0.3), (0.4, 0.0), (0.3, 0.3), (0.25, 0.75))
-PREFERENCES = ((0.5, 0.5), (0.2, 0.8), (0.8, 0.2), (0.35, 0.65))
+PREFERENCES = ((0.5, 0.5), (0.2, 0.8), (0.7, 0.3))
 NAMES = ("a", "b", "c")
 
 Problem = Callable[[Tensor], tuple[Tensor, Tensor]]
@@ -122,13 +122,21 @@ def summary(values: list[float]) -> str:
     return f"{np.mean(values):.2e} +- {half:.1e}, largest {max(values):.2e}"
 
 
+class Report(dict[str, list[float]]):
+    """Prints what it is given."""
+
+    def __setitem__(self, name: str, values: list[float]) -> None:
+        super().__setitem__(name, values)
+        print(f"{name:48} {summary(values)}", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    seeds, found = range(options.seeds), {}
+    seeds, found = range(options.seeds), Report()
     for kind in ("mgda", "pe_ltr", "upgrad"):
         if build({"kind": kind}, 3) is None:
             print(f"{kind}: not in this version")
@@ -146,8 +154,6 @@ def main() -> None:
         for preference in PREFERENCES:
             degrees = [epo_degrees(preference, seed) for seed in seeds]
             found[f"epo {preference}: degrees from the preference"] = degrees
-    for name, values in found.items():
-        print(f"{name:48} {summary(values)}")
     if options.json is not None:
         options.json.write_text(json.dumps(found, indent=1) + "\n")
 
