@@ -213,6 +213,8 @@ def build_balancer(member: type[BaseModel]) -> Balancer:
         balance_factors=torch.tensor([1.0, 0.5, 1.0]),
         generator=torch.Generator().manual_seed(0),
     )
+    if isinstance(balancer, RowBalancer):
+        balancer.begin(build_small(MMoEConfig()).in_dim)
     return balancer.double()
 
 

@@ -22,6 +22,7 @@ from paretorank.balancing.gradient_balancer import (
     JacobianBalancer,
     PeriodicSection,
     RowBalancer,
+    RowSection,
     RowWeights,
     SeenGradients,
     SeenRows,
@@ -32,6 +33,7 @@ from paretorank.balancing.metabalance import MetaBalance, MetaBalanceConfig
 from paretorank.balancing.mgda import MGDA, MGDAConfig
 from paretorank.balancing.nash import Nash, NashConfig
 from paretorank.balancing.nash_mtl_conic import NashMTLConic, NashMTLConicConfig
+from paretorank.balancing.paperec import PAPERec, PAPERecConfig
 from paretorank.balancing.pe_ltr import PELTR, PELTRConfig
 from paretorank.balancing.prioritisation import Prioritisation, PrioritisationConfig, priority
 from paretorank.balancing.random_weights import RandomConfig, RandomWeights
@@ -108,6 +110,7 @@ BalancerConfig = Annotated[
     | MGDAFrankWolfeConfig
     | MoDoConfig
     | NashMTLConicConfig
+    | PAPERecConfig
     | PBIConfig
     | PCDConfig
     | PCGradConfig
@@ -191,6 +194,8 @@ __all__ = [
     "NashConfig",
     "NashMTLConic",
     "NashMTLConicConfig",
+    "PAPERec",
+    "PAPERecConfig",
     "PBIConfig",
     "PCDConfig",
     "PCGradConfig",
@@ -204,6 +209,7 @@ __all__ = [
     "RandomWeights",
     "RevisedUncertainty",
     "RowBalancer",
+    "RowSection",
     "RowWeights",
     "SDMGradConfig",
     "STCHConfig",
