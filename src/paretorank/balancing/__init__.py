@@ -19,6 +19,7 @@ from paretorank.balancing.gradient_balancer import (
     SeenGradients,
     SeenRows,
 )
+from paretorank.balancing.gradnorm import GradNorm, GradNormConfig
 from paretorank.balancing.learned_scales import IMTLLConfig, LearnedScales, UWConfig
 from paretorank.balancing.random_weights import RandomConfig, RandomWeights
 from paretorank.balancing.scalarizers import (
@@ -46,6 +47,7 @@ BalancerConfig = Annotated[
     | DWAConfig
     | FAMOConfig
     | GeometricMeanConfig
+    | GradNormConfig
     | IMTLLConfig
     | MeanConfig
     | PBIConfig
@@ -74,6 +76,8 @@ __all__ = [
     "EqualConfig",
     "FAMOConfig",
     "GeometricMeanConfig",
+    "GradNorm",
+    "GradNormConfig",
     "GradientSection",
     "GramianBalancer",
     "IMTLLConfig",
