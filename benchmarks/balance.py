@@ -6,7 +6,8 @@ The model is the mixture of experts of `speed.py` on the same log, with more tas
 columns. All balancers step one and the same model in one process, in turns: first the plain sum,
 then each of the others, step after step. A round compares medians of its steps; the table shows the
 median over rounds, and the lowest and highest. Memory is the peak of a process of its own. A peer,
-TorchJD, steps a plain PyTorch network of the same shape, relative to its own plain sum.
+TorchJD, steps a plain PyTorch network of the same shape, relative to its own plain sum. On a machine
+that has other work to do, `--clock processor --threads 1` counts the time that a step computed.
 """
 
 import argparse
@@ -49,6 +50,8 @@ BALANCERS = {
     "gradnorm": "gradnorm",
 }
 MADE_UP = tuple(f"like{at}" for at in range(6))
+CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
+PARTS = ("steps", "peer", "memory")
 N_BATCHES = 16
 WARM_STEPS = 3
 Step = Callable[[int], object]
@@ -129,7 +132,9 @@ class Competition:
         return run
 
 
-def race(steps: Mapping[str, Step], n_rounds: int, n_steps: int) -> list[dict[str, float]]:
+def race(
+    steps: Mapping[str, Step], n_rounds: int, n_steps: int, clock: Callable[[], float]
+) -> list[dict[str, float]]:
     """Return the median seconds of a step, in every round, of everybody in turns."""
     for at in range(WARM_STEPS):
         for step in steps.values():
@@ -139,9 +144,9 @@ def race(steps: Mapping[str, Step], n_rounds: int, n_steps: int) -> list[dict[st
         times: dict[str, list[float]] = {name: [] for name in steps}
         for at in range(number * n_steps, (number + 1) * n_steps):
             for name, step in steps.items():
-                started = time.perf_counter()
+                started = clock()
                 step(at)
-                times[name].append(time.perf_counter() - started)
+                times[name].append(clock() - started)
         rounds.append({name: statistics.median(each) for name, each in times.items()})
     return rounds
 
@@ -185,7 +190,8 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=8, help="of each balancer in a round")
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only-steps", action="store_true", help="neither peer nor memory")
+    parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--parts", nargs="+", choices=PARTS, default=list(PARTS))
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--alone", help=argparse.SUPPRESS)
     given = parser.parse_args()
@@ -200,7 +206,7 @@ def main() -> None:
         print(json.dumps(report, indent=1))
         return
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
-    print(f"{torch.get_num_threads()} threads, load {load}; {given.rounds} rounds")
+    print(f"{given.threads} threads, {given.clock} clock, load {load}; {given.rounds} rounds")
     for title, found in report.items():
         _show(title, found)
 
@@ -209,20 +215,20 @@ def measured(given: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
     """Return ratios by table and row."""
     names = [PLAIN, *(name for name in given.balancers if name != PLAIN)]
     report: dict[str, dict[str, list[float]]] = {}
-    for n_tasks in given.tasks:
+    for n_tasks in given.tasks if given.parts != ["memory"] else []:
         competition = Competition(given.folder, n_tasks, given.batch)
         ours = {name: competition.step(BALANCERS[name]) for name in names}
         theirs: dict[str, Step] = {}
-        if not given.only_steps:
+        if "peer" in given.parts:
             theirs = PlainNetwork(competition.model, competition.batches).steps()
-        rounds = race({**ours, **theirs}, given.rounds, given.steps)
+        rounds = race({**ours, **theirs}, given.rounds, given.steps, CLOCKS[given.clock])
         own = ratios([{name: each[name] for name in ours} for each in rounds], PLAIN)
         report[f"{n_tasks} tasks, batch {given.batch}: seconds of a step / plain sum"] = own
         if theirs:
             first = next(iter(theirs))
             peer = ratios([{name: each[name] for name in theirs} for each in rounds], first)
             report[f"{n_tasks} tasks, TorchJD: seconds of a step / its plain sum"] = peer
-    if not given.only_steps:
+    if "memory" in given.parts:
         most = max(given.tasks)
         sizes = {n: peak_memory(given.folder, BALANCERS[n], most, given.batch) for n in names}
         report[f"{most} tasks: peak memory / plain sum"] = {
