@@ -5,9 +5,11 @@
 The model is the mixture of experts of `speed.py` on the same log, with more tasks made up from its
 columns. All balancers step one and the same model in one process, in turns: first the plain sum,
 then each of the others, step after step. A round compares medians of its steps; the table shows the
-median over rounds, and the lowest and highest. Memory is the peak of a process of its own. A peer,
-TorchJD, steps a plain PyTorch network of the same shape, relative to its own plain sum. On a machine
-that has other work to do, `--clock processor --threads 1` counts the time that a step computed.
+median over rounds, and the lowest and highest. "diagnosis" is a look at the gradients of all tasks
+alone, which is taken every 200 steps by default. Memory is the peak of a process of its own. A
+peer, TorchJD, steps a plain PyTorch network of the same shape, relative to its own plain sum. On a
+machine that has other work to do, `--clock processor --threads 1` counts the time that a step
+computed.
 """
 
 import argparse
@@ -34,12 +36,13 @@ from paretorank.config import RunConfig, load_config
 from paretorank.data.batch import Batch
 from paretorank.data.loader import Loader
 from paretorank.foundation.memory import keep_freed_memory
+from paretorank.training.diagnosis import diagnose
 from paretorank.training.optimizers import Optimizers, build_optimizers
 from paretorank.training.step import backward_step
 from paretorank.workflows.ingest import prepare
 from paretorank.workflows.train import build
 
-PLAIN = "plain sum"
+PLAIN, LOOK = "plain sum", "diagnosis"
 BALANCERS = {
     PLAIN: "equal",
     "uncertainty": "uncertainty",
@@ -103,9 +106,14 @@ class Competition:
         self._rows = prepare(whole).split("train", list(self._config.tasks))
         self.model, _ = build(self._config, self._rows)
         self.model.train()
+        self._ones = torch.ones(n_tasks)
         self._optimizers = build_optimizers(self._config.training, self.model, torch.nn.Module())
         loader = Loader(self._rows, batch_size=batch)
         self.batches: list[Batch] = list(islice(loader.in_order(), N_BATCHES))
+
+    def look(self, at: int) -> None:
+        """Look at the gradients of one batch."""
+        diagnose(self.model, self.batches[at % N_BATCHES]).facts(self._ones)
 
     def step(self, kind: str) -> Step:
         """Return what the trainer does for one batch."""
@@ -121,12 +129,11 @@ class Competition:
             optimizers = Optimizers(
                 {**optimizers.by_name, "balancer": own}, clipped=optimizers.clipped
             )
-        ones = torch.ones(len(model.task_names))
 
         def run(at: int) -> None:
             optimizers.zero_grad()
             batch = self.batches[at % N_BATCHES]
-            backward_step(model, balancer, ones, batch, place=f"step {at}")
+            backward_step(model, balancer, self._ones, batch, place=f"step {at}")
             optimizers.step(config.training.clip_norm)
 
         return run
@@ -218,6 +225,7 @@ def measured(given: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
     for n_tasks in given.tasks if given.parts != ["memory"] else []:
         competition = Competition(given.folder, n_tasks, given.batch)
         ours = {name: competition.step(BALANCERS[name]) for name in names}
+        ours[LOOK] = competition.look
         theirs: dict[str, Step] = {}
         if "peer" in given.parts:
             theirs = PlainNetwork(competition.model, competition.batches).steps()
