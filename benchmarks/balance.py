@@ -6,16 +6,15 @@ The model is the mixture of experts of `speed.py` on the same log, with more tas
 columns. All balancers step one and the same model in one process, in turns: first the plain sum,
 then each of the others, step after step. A round compares medians of its steps; the table shows the
 median over rounds, and the lowest and highest. "diagnosis" is a look at the gradients of all tasks
-alone, which is taken every 200 steps by default. Memory is the peak of a process of its own. A
-peer, TorchJD, steps a plain PyTorch network of the same shape, relative to its own plain sum. On a
-machine that has other work to do, `--clock processor --threads 1` counts the time that a step
-computed.
+alone, which is taken every 200 steps by default. Memory is the peak of a process of its own while
+it steps (Linux only). A peer, TorchJD, steps a plain PyTorch network of the same shape, relative to
+its own plain sum. On a machine that has other work to do, `--clock processor --threads 1` counts
+the time that a step computed.
 """
 
 import argparse
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -164,7 +163,7 @@ def ratios(rounds: Sequence[Mapping[str, float]], plain: str) -> dict[str, list[
 
 
 def peak_memory(folder: Path, kind: str, n_tasks: int, batch: int) -> float:
-    """Return the largest size in MB of a process that does some steps."""
+    """Return the largest size in MB of a process while it does some steps."""
     command = [sys.executable, __file__, "--folder", str(folder), "--tasks", str(n_tasks)]
     command += ["--batch", str(batch), "--alone", kind]
     done = subprocess.run(command, check=True, capture_output=True, text=True)  # noqa: S603
@@ -175,9 +174,12 @@ def _alone(given: argparse.Namespace) -> None:
     (n_tasks,) = given.tasks
     competition = Competition(given.folder, n_tasks, given.batch)
     step = competition.step(given.alone)
-    for at in range(6):
+    Path("/proc/self/clear_refs").write_text("5")  # forgets the peak of reading and building
+    for at in range(4):
         step(at)
-    print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+    status = Path("/proc/self/status").read_text().splitlines()
+    (peak,) = (line.split()[1] for line in status if line.startswith("VmHWM"))
+    print(int(peak) / 1024)
 
 
 def _show(title: str, found: Mapping[str, Sequence[float]]) -> None:
