@@ -5,7 +5,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 export OMP_WAIT_POLICY = PASSIVE
 
-.PHONY: help demo test test-fast setup format lint types contracts bench road bounded shuffle soak fuzz package check clean
+.PHONY: help demo test test-fast setup format lint types contracts bench bench-balance road bounded shuffle soak fuzz package check clean
 .DEFAULT_GOAL := help
 
 help:  ## list the commands
@@ -38,6 +38,9 @@ contracts: $(VENV)/.developer  ## which package may import which
 
 bench: $(VENV)/.developer  ## our training steps against the peers' (installs them; takes long)
 	$(BIN)/python benchmarks/speed.py --environments build/bench
+
+bench-balance: $(VENV)/.developer  ## what balancers cost in a step, against the plain sum (takes long)
+	$(BIN)/python benchmarks/balance.py --folder build/bench
 
 road: $(VENV)/.developer  ## from Parquet to test AUC, against the peers (takes long)
 	$(BIN)/python benchmarks/road.py --environments build/bench

@@ -1,10 +1,14 @@
 """ReLU layers whose backward pass is derived by hand."""
 
 import itertools
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from typing_extensions import override
 
 from paretorank.blocks.relu_stack import relu_stack
 
@@ -50,3 +54,51 @@ def test_the_gradient_that_comes_in_is_left_as_it_is() -> None:
     incoming = torch.ones_like(ours)
     ours.backward(incoming)
     assert torch.equal(incoming, torch.ones_like(ours))
+
+
+class Products(TorchDispatchMode):
+    """Counts the matrix products that are made inside the block."""
+
+    n = 0
+
+    @override
+    def __torch_dispatch__(
+        self, func: Callable[..., Any], types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        self.n += func in {torch.ops.aten.bmm.default, torch.ops.aten.mm.out}
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize(
+    ("wants_rows", "wants_layers", "n_products"),
+    [(True, True, 2 + 1 + 3), (True, False, 1 + 3), (False, True, 2 + 1)],
+)
+def test_gradients_that_nobody_asked_for_are_not_computed(
+    *, wants_rows: bool, wants_layers: bool, n_products: int
+) -> None:
+    """Two layers: a product for each one's weights, one and three (by expert) for what is below."""
+    weights, biases = layers((4, 3, 2))
+    x = pre_activation(4).requires_grad_()
+    total = relu_stack(x * 1.0, weights, biases, 3).square().sum()
+    everything = [x, *weights, *biases]
+    whole = torch.autograd.grad(total, everything, retain_graph=True)
+    wanted = [x] * wants_rows + [*weights, *biases] * wants_layers
+    with Products() as products:
+        torch.autograd.backward(total, inputs=wanted)
+    assert products.n == n_products
+    for leaf, gradient in zip(everything, whole, strict=True):
+        if any(leaf is each for each in wanted):
+            assert leaf.grad is not None
+            assert torch.equal(leaf.grad, gradient)
+        else:
+            assert leaf.grad is None
+
+
+def test_gradients_of_single_layers_are_those_of_all() -> None:
+    weights, biases = layers((4, 3, 2))
+    total = relu_stack(pre_activation(4), weights, biases, 3).square().sum()
+    leaves = [*weights, *biases]
+    whole = torch.autograd.grad(total, leaves, retain_graph=True)
+    for leaf, gradient in zip(leaves, whole, strict=True):
+        (alone,) = torch.autograd.grad(total, leaf, retain_graph=True)
+        assert torch.equal(alone, gradient)

@@ -27,6 +27,7 @@ from paretorank.balancing.gradient_balancer import (
     SeenGradients,
     SeenRows,
 )
+from paretorank.balancing.gradnorm import GradNorm, GradNormConfig
 from paretorank.balancing.guarded_balancer import GuardedBalancer, ScaledGramian
 from paretorank.balancing.learned_scales import IMTLLConfig, LearnedScales, UWConfig
 from paretorank.balancing.metabalance import MetaBalance, MetaBalanceConfig
@@ -104,6 +105,7 @@ BalancerConfig = Annotated[
     | GradDropConfig
     | GradVacConfig
     | IMTLGConfig
+    | GradNormConfig
     | IMTLLConfig
     | KrumConfig
     | MeanConfig
@@ -173,6 +175,8 @@ __all__ = [
     "GradCraftConfig",
     "GradDrop",
     "GradDropConfig",
+    "GradNorm",
+    "GradNormConfig",
     "GradVac",
     "GradVacConfig",
     "GradientSection",

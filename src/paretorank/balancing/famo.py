@@ -17,10 +17,10 @@ from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 from typing_extensions import override
 
+from paretorank.balancing.adam import Moments
 from paretorank.balancing.base import BalancerSection, LossBalancer, by_task
 
-GUARD = 1e-8  # inside logarithms and Adam's denominator
-BETA1, BETA2 = 0.9, 0.999  # of Adam, as in the authors' experiments
+GUARD = 1e-8  # inside logarithms
 
 
 class FAMOConfig(BalancerSection):
@@ -89,12 +89,9 @@ class FAMO(LossBalancer):
         self._adam_step(present, gradient + self.config.weight_decay * self.logits[present])
 
     def _adam_step(self, present: Bool[Tensor, " T"], gradient: Float[Tensor, " P"]) -> None:
-        self.n_updates[present] += 1
-        first = BETA1 * self.first_moment[present] + (1 - BETA1) * gradient
-        second = BETA2 * self.second_moment[present] + (1 - BETA2) * gradient.square()
-        self.first_moment[present], self.second_moment[present] = first, second
-        clock = self.n_updates[present]
-        unbiased_first = first / (1 - BETA1**clock)
-        unbiased_second = second / (1 - BETA2**clock)
-        step = self.config.learning_rate * unbiased_first / (unbiased_second.sqrt() + GUARD)
-        self.logits[present] -= step
+        moments = Moments(
+            self.first_moment[present], self.second_moment[present], self.n_updates[present]
+        ).after(gradient)
+        self.first_moment[present], self.second_moment[present] = moments.first, moments.second
+        self.n_updates[present] = moments.n_updates
+        self.logits[present] -= self.config.learning_rate * moments.direction()

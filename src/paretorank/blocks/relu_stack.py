@@ -52,12 +52,31 @@ class _ReluStack(torch.autograd.Function):
         weights, outputs = ctx.saved_tensors[:n_layers], ctx.saved_tensors[n_layers:]
         of_weights, of_biases = [], []
         grad = torch.ops.aten.threshold_backward(grad, outputs[-1], 0.0)
+        wants_rows = _wants_any(ctx.next_functions[:1])
+        wants_layers = _wants_any(ctx.next_functions[1:])
         for weight, below in zip(reversed(weights), reversed(outputs[:-1]), strict=True):
-            of_biases.append(grad.sum(dim=1, keepdim=True))
-            of_weights.append(torch.bmm(below.mT, grad))
-            grad = _masked_product(grad, weight, below)
-        rows = grad.transpose(0, 1).flatten(1)  # a view where the last product wrote into rows
+            of_biases.append(grad.sum(dim=1, keepdim=True) if wants_layers else None)
+            of_weights.append(torch.bmm(below.mT, grad) if wants_layers else None)
+            if below is not outputs[0] or wants_rows:
+                grad = _masked_product(grad, weight, below)
+        # The gradient of the rows is a view where the last product wrote into rows.
+        rows = grad.transpose(0, 1).flatten(1) if wants_rows else None
         return rows, None, *reversed(of_weights), *reversed(of_biases)
+
+
+def _wants_any(producers: Sequence[tuple[Any, int]]) -> bool:
+    """Return whether this backward pass goes on into any of the producers of the inputs.
+
+    `needs_input_grad` does not know which gradients a pass was asked for, the engine does.
+    """
+    try:
+        return any(
+            torch._C._will_engine_execute_node(producer)  # noqa: SLF001 - there is no public one
+            for producer, _ in producers
+            if producer is not None
+        )
+    except RuntimeError:  # the engine refuses to say so of a leaf that was itself asked for
+        return True
 
 
 def _by_expert(h: Tensor, n_experts: int) -> Tensor:

@@ -32,6 +32,8 @@ from paretorank.training.task_gradients import (
     at_representation,
 )
 
+SAME = 1e-12  # of the longest squared length: below it, gradients are told apart by rounding only
+
 
 @dataclass(frozen=True)
 class Pass:
@@ -112,10 +114,18 @@ def jacobian_step(balancer: JacobianBalancer, given: Pass) -> Float[Tensor, " T"
         _descend_elsewhere(
             given, given.weighted(ones), parameters, [a.view_as(b) for a, b in pairs]
         )
-    nearest = torch.linalg.lstsq(scaled.T.double(), direction.double().unsqueeze(1), driver="gelsd")
     weights = torch.zeros_like(ones)
-    weights[given.tasks] = nearest.solution.flatten().to(weights) * ones[given.tasks]
+    weights[given.tasks] = (
+        _nearest(scaled.double(), direction.double()).to(weights) * ones[given.tasks]
+    )
     return weights
+
+
+def _nearest(jacobian: Float[Tensor, "P N"], direction: Float[Tensor, " N"]) -> Float[Tensor, " P"]:
+    """Return the shortest weights whose combination of gradients is nearest to a direction."""
+    gramian, products = jacobian @ jacobian.T, jacobian @ direction
+    solved = torch.linalg.lstsq(gramian, products.unsqueeze(1), rcond=SAME, driver="gelsd")
+    return solved.solution.flatten()
 
 
 def row_step(balancer: RowBalancer, given: Pass) -> Float[Tensor, " T"]:

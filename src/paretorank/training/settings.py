@@ -64,6 +64,10 @@ class TrainingConfig(Section):
     """Seconds between checkpoints inside an epoch; 0 saves at validations only."""
     log_every_steps: PositiveInt = 50
     """Steps between log entries."""
+    diagnose_every_steps: NonNegativeInt = 200
+    """Steps between looks at the gradients of single tasks: their lengths, their angles, and where
+    they conflict. A look costs what a step with a balancer at all parameters costs and changes
+    nothing in the training; 0 never looks."""
     seed: int = 1
     """Root of all random numbers of a run."""
     tensorboard: bool = True

@@ -10,7 +10,7 @@ Source: Sener and Koltun, Multi-Task Learning as Multi-Objective Optimization, N
 Shapes: B rows, T tasks, P present tasks, E experts, H width of a representation, N elements.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -108,14 +108,7 @@ def at_parameters(
         cut: of the same forward pass.
         parameters: the shared ones; a task that does not reach one has gradient 0 there.
     """
-    present = losses[tasks]
-    outputs, seeds = present, torch.eye(len(tasks), dtype=losses.dtype)
-    if cut.is_separable:  # one pass through the towers, then one per task below them
-        (grad,) = torch.autograd.grad(present.sum(), cut.h, retain_graph=True)
-        outputs = cut.h
-        seeds = grad.new_zeros(len(tasks), *grad.shape)
-        for at, task in enumerate(tasks.tolist()):
-            seeds[at, :, task] = grad[:, task]
+    outputs, seeds = _starts(losses[tasks], tasks, cut)
     rows = [
         torch.autograd.grad(
             outputs, parameters, seed, retain_graph=True, allow_unused=True, materialize_grads=True
@@ -123,6 +116,37 @@ def at_parameters(
         for seed in seeds
     ]
     return WrittenGradients(tuple(torch.stack(each) for each in zip(*rows, strict=True)))
+
+
+def _starts(
+    present: Float[Tensor, " P"], tasks: Int[Tensor, " P"], cut: Cut
+) -> tuple[tuple[Tensor, ...], Iterator[tuple[Tensor, ...]]]:
+    """Return where the passes of single tasks begin, and the gradients there, task after task.
+
+    Where towers are separate, one pass through them serves all tasks. Where it is known what they
+    read is mixed from, the passes begin below the mixture: its own backward pass would go through
+    the mixtures of all tasks for each of them.
+    """
+    if not cut.is_separable:
+        return (present,), ((seed,) for seed in torch.eye(len(tasks), dtype=present.dtype))
+    (grad,) = torch.autograd.grad(present.sum(), cut.h, retain_graph=True)
+    if cut.experts is None or cut.mixing is None:
+        return (cut.h,), ((_only(grad[:, task], grad, task),) for task in tasks.tolist())
+    experts, mixing = cut.experts, cut.mixing
+    shares = mixing.detach().permute(1, 2, 0).unsqueeze(3)  # [T, E, #B, 1]
+    at_experts = ((shares[task] * grad[:, task]).transpose(0, 1) for task in tasks.tolist())
+    if not mixing.requires_grad:
+        return (experts,), ((each,) for each in at_experts)
+    by_weight = torch.bmm(grad, experts.detach().mT).sum_to_size(mixing.shape)
+    at_mixing = (_only(by_weight[:, task], mixing, task) for task in tasks.tolist())
+    return (experts, mixing), zip(at_experts, at_mixing, strict=True)
+
+
+def _only(values: Float[Tensor, "B N"], like: Float[Tensor, "B T N"], task: int) -> Tensor:
+    """Return a gradient that is 0 but for one task."""
+    result = torch.zeros_like(like)
+    result[:, task] = values
+    return result
 
 
 def _one_by_one(losses: Float[Tensor, " P"], tensor: Tensor) -> Float[Tensor, "P B *rest"]:

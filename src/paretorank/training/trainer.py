@@ -25,6 +25,7 @@ from paretorank.training.checkpoint import (
     prefixed,
     save_checkpoint,
 )
+from paretorank.training.diagnosis import diagnose
 from paretorank.training.gate_watch import watched_gates
 from paretorank.training.logbook import Logbook
 from paretorank.training.optimizers import build_optimizers
@@ -181,7 +182,7 @@ class Trainer:
         )
         for batch in batches:
             done = self._done(loader)
-            meter.add(self._step(batch, done, total))
+            meter.add(self._watched_step(batch, done, total))
             position.step += 1
             done += 1
             if done % self.config.log_every_steps == 0 or done == total:
@@ -203,6 +204,17 @@ class Trainer:
                 self._save(loader)
                 saved = time.monotonic()
         position.epoch, position.step = position.epoch + 1, 0
+
+    def _watched_step(self, batch: Batch, done: int, total: int) -> StepResult:
+        every = self.config.diagnose_every_steps
+        if not every or (done + 1) % every or len(self.model.task_names) == 1:
+            return self._step(batch, done, total)
+        self.model.train()
+        self.model.reseed(derive_seed(self.config.seed, "dropout", done))
+        diagnosis = diagnose(self.model, batch)
+        result = self._step(batch, done, total)
+        self.logbook.record("gradients", done + 1, diagnosis.facts(result.weights))
+        return result
 
     def _step(self, batch: Batch, done: int, total: int) -> StepResult:
         self.model.train()
