@@ -1,0 +1,1 @@
+"""The value of another ranking, from a log of the one that was shown."""
