@@ -2,13 +2,17 @@
 
     python benchmarks/off_policy.py [--simulations 100] [--requests 2000] [--epsilon 0.2]
 
-Two small worlds in NumPy. Single choices: ten candidates per request, the chance of a reward is a
-logistic function of eight features; the log shows the favourite of a noisy score, and with chance
-epsilon any candidate, with known propensities. Lists: eight of 200 items, a position-based model of
-clicks; the log orders by a noisy score. The truth of a policy is its mean over 200,000 fresh
-requests. The doubly robust guess is a ridge regression, fitted on the other half of the requests.
-Bias and width are in units of the truth; "naive" is the mean reward of the log, whatever was shown.
-Coverage of 100 logs has itself an uncertainty of about 0.04.
+Three worlds. Single choices: ten candidates per request, the chance of a reward is a logistic
+function of eight features; the log shows the favourite of a noisy score, and with chance epsilon
+any candidate, with known propensities. Lists: eight of 200 items, a position-based model of clicks;
+the log orders by a noisy score. Feed: the simulated feed of this package, whose clicks follow a
+position-based model; the other order is that of the true chance of a like after a look.
+
+The truth of a policy is its mean over 200,000 fresh requests (50,000 lists), or over all 5,000
+requests of the feed, from which logs are drawn with replacement. The doubly robust guess is a ridge
+regression, fitted on the other half of the requests. Bias and width are in units of the truth;
+"naive" is the mean reward of the log, whatever was shown. The coverage of 100 logs has itself an
+uncertainty of about 0.04.
 """
 
 import argparse
@@ -17,6 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from paretorank.datasets import FeedConfig, FeedData, simulate_feed
 from paretorank.off_policy import (
     LoggedChoices,
     Refusal,
@@ -36,6 +41,7 @@ TASTE = np.random.default_rng(0).normal(0.0, 0.5, N_FEATURES)
 BETTER = TASTE + np.random.default_rng(1).normal(0.0, 0.25, N_FEATURES)
 OWN = TASTE + np.random.default_rng(2).normal(0.0, 0.6, N_FEATURES)
 APPEAL = np.random.default_rng(3).beta(1.0, 6.0, N_ITEMS)
+FEED = FeedConfig(n_rows=40_000, n_users=2_000, n_items=300, n_authors=50)
 Answer = ValueEstimate | Refusal
 Policy = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
@@ -153,6 +159,49 @@ def true_lists() -> float:
     return float(clicks.sum() / (N_TRUTH // 4))
 
 
+def feed_lists(seed: int, data: FeedData, n_requests: int) -> dict[str, Answer | float]:
+    """Return the answers for clicks of the feed, with known and with fitted examination."""
+    generator = np.random.default_rng([seed, 30])
+    size = data.config.request_size
+    drawn = generator.integers(0, len(data.log) // size, n_requests)
+    rows = (drawn[:, None] * size + np.arange(size)).ravel()
+    chance = data.truth["p_click"].to_numpy()[rows]
+    reward = (generator.random(len(rows)) < chance).astype(float)
+    request, position = (
+        np.repeat(np.arange(n_requests), size),
+        np.tile(np.arange(size) + 1, n_requests),
+    )
+    target = positions_by_score(likes_after_a_look(data)[rows], request)
+    user = data.log["user_id"].to_numpy()[rows].astype(np.int64)
+    columns = (request, position, reward, target)
+    looks = data.truth["examination"].to_numpy()[:size].astype(float)
+    item = data.log["item_id"].to_numpy()[rows].astype(np.int64)
+    fitted = estimate_examination(item, position, reward)
+    return {
+        "feed, naive": float(reward.sum() / n_requests),
+        "feed, known examination": estimate_by_position(*columns, looks, user=user),
+        "feed, fitted examination": fitted
+        if isinstance(fitted, Refusal)
+        else estimate_by_position(*columns, fitted, user=user),
+    }
+
+
+def likes_after_a_look(data: FeedData) -> np.ndarray:
+    """Return the chance of a like on every row that is looked at."""
+    truth = data.truth
+    return (truth["attractiveness"] * truth["p_like_given_click"]).to_numpy().astype(float)
+
+
+def true_feed(data: FeedData) -> float:
+    """Return the true number of clicks per request of the feed in the other order."""
+    size = data.config.request_size
+    request = np.arange(len(data.log)) // size
+    target = positions_by_score(likes_after_a_look(data), request)
+    looks = data.truth["examination"].to_numpy()[:size]
+    clicks = looks[target - 1] * data.truth["attractiveness"].to_numpy()
+    return float(clicks.sum() / (len(data.log) // size))
+
+
 def report(name: str, answers: list[Answer | float], truth: float) -> None:
     """Print how far the answers are from the truth."""
     refused = sum(isinstance(answer, Refusal) for answer in answers)
@@ -197,6 +246,11 @@ def main() -> None:
     truth = true_lists()
     for name in of_lists[0]:
         report(name, [run[name] for run in of_lists], truth)
+    print(f"{given.requests:,} requests of the feed, {given.simulations} logs")
+    data = simulate_feed(FEED)
+    of_feed = [feed_lists(seed, data, given.requests) for seed in seeds]
+    for name in of_feed[0]:
+        report(name, [run[name] for run in of_feed], true_feed(data))
 
 
 if __name__ == "__main__":

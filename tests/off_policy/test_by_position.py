@@ -59,6 +59,21 @@ def test_the_order_of_the_log_has_the_mean_reward() -> None:
     found = estimate(log, target_position=log["position"])
     assert isinstance(found, ValueEstimate)
     assert found.value == pytest.approx(log["reward"].sum() / 400)
+    assert found.overlap.n_requests == 400
+    assert found.overlap.effective_size == pytest.approx(400)
+
+
+def test_few_lists_give_no_number() -> None:
+    found = estimate(simulated(30))
+    assert isinstance(found, Refusal)
+    assert "are needed" in found.reason
+
+
+def test_no_lists_give_no_number() -> None:
+    nothing = np.empty(0, dtype=int)
+    found = estimate_by_position(nothing, nothing, np.empty(0), nothing, EXAMINATION)
+    assert isinstance(found, Refusal)
+    assert "No overlap" in found.reason
 
 
 def test_most_intervals_hold_the_truth() -> None:

@@ -186,7 +186,7 @@ def test_few_requests_give_no_number() -> None:
 def test_one_heavy_request_gives_no_number() -> None:
     found = refusal_of(overlap_of(np.append(np.ones(2_000), 240.0)), has_mean_one=False)
     assert found is not None
-    assert "one request carries 11%" in found.reason
+    assert "one row carries 11%" in found.reason
 
 
 def test_no_requests_give_no_number() -> None:

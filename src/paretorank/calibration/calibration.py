@@ -6,6 +6,9 @@ the chance given the parents is the ratio of joint chances, cut at 1 (Ma et al.,
 Multi-Task Model, SIGIR 2018, equation 2, solved for the second factor). What happens only after
 something else never gets a higher chance on all impressions than that.
 
+Every map keeps the order of what it maps. The order of a task's scores may still change: between
+segments with maps of their own, by a ratio, and where a bound cuts.
+
 Shapes: N rows, T tasks.
 """
 

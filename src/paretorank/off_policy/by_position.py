@@ -70,7 +70,11 @@ def estimate_by_position(
             None,
         )
     weight = np.divide(wanted, logged, out=np.zeros(len(wanted)), where=logged > 0.0)
-    overlap = overlap_of(weight, _covered(place, target_position, wanted, examination))
+    overlap = overlap_of(
+        weight,
+        _covered(place, target_position, wanted, examination),
+        rows_per_request=max(len(weight), 1) / max(len(codes), 1),
+    )
     refusal = refusal_of(overlap, has_mean_one=False)
     if refusal is not None:
         return refusal

@@ -1,4 +1,7 @@
-"""A value with its interval, or the reason why there is none."""
+"""A value with its interval, or the reason why there is none.
+
+Shapes: N shown rows, G requests.
+"""
 
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -10,7 +13,7 @@ from jaxtyping import Float, Int
 LEAST_EFFECTIVE: Final = 50.0
 """Effective sample size below which an interval by the normal law cannot be trusted."""
 LARGEST_SHARE: Final = 0.1
-"""Share of all weight that one request may carry."""
+"""Share of all weight that one shown row may carry."""
 SUPPORT_GAP: Final = 0.05
 """Share of the target's choices that the log may be unable to show."""
 _DEVIATIONS: Final = 3.0
@@ -23,16 +26,17 @@ class Overlap:
 
     n_requests: int
     n_used: int
-    """Requests whose shown row the target could have shown."""
+    """Shown rows that the target could have shown; one per request unless there are lists."""
     effective_size: float
-    """Requests that equal weights would need for the same variance (Kish): (sum w)^2 / sum w^2."""
+    """Requests that would say as much with equal weights (Kish): (sum w)^2 / sum w^2, divided by
+    the rows of a request."""
     mean_weight: float
     """1 if propensities are right and the log can show all that the target shows."""
     mean_weight_error: float
     """Standard error of it."""
     max_weight: float
     largest_share: float
-    """Share of all weight that the heaviest request carries."""
+    """Share of all weight that the heaviest row carries."""
     support: float | None
     """Share of the target's choices that the log could show, or did show where positions are all
     that is known; None where propensities of rows that were not shown are unknown."""
@@ -58,19 +62,21 @@ class Refusal:
     overlap: Overlap | None
 
 
-def overlap_of(weight: Float[np.ndarray, " G"], support: float | None = None) -> Overlap:
-    """Return what the weights of requests say about overlap."""
-    total, squares = float(weight.sum()), float(np.square(weight).sum())
-    n_requests = len(weight)
-    spread = float(weight.std(ddof=1)) if n_requests > 1 else 0.0
+def overlap_of(
+    weight: Float[np.ndarray, " N"], support: float | None = None, *, rows_per_request: float = 1.0
+) -> Overlap:
+    """Return what the weights of shown rows say about overlap."""
+    n_rows, total = len(weight), float(weight.sum())
+    squares, largest = float(np.square(weight).sum()), float(weight.max(initial=0.0))
+    spread = float(weight.std(ddof=1)) if n_rows > 1 else 0.0
     return Overlap(
-        n_requests=n_requests,
+        n_requests=round(n_rows / rows_per_request),
         n_used=int((weight > 0.0).sum()),
-        effective_size=total**2 / squares if squares > 0.0 else 0.0,
-        mean_weight=total / n_requests if n_requests else 0.0,
-        mean_weight_error=spread / float(np.sqrt(n_requests)) if n_requests else 0.0,
-        max_weight=float(weight.max(initial=0.0)),
-        largest_share=float(weight.max(initial=0.0)) / total if total > 0.0 else 0.0,
+        effective_size=total**2 / squares / rows_per_request if squares > 0.0 else 0.0,
+        mean_weight=total / n_rows if n_rows else 0.0,
+        mean_weight_error=spread / float(np.sqrt(n_rows)) if n_rows else 0.0,
+        max_weight=largest,
+        largest_share=largest / total if total > 0.0 else 0.0,
         support=support,
     )
 
@@ -131,7 +137,5 @@ def _reason(overlap: Overlap, *, has_mean_one: bool) -> str | None:
             f"and {LEAST_EFFECTIVE:.0f} are needed."
         )
     if overlap.largest_share > LARGEST_SHARE:
-        return (
-            f"Overlap is too small: one request carries {overlap.largest_share:.0%} of all weight."
-        )
+        return f"Overlap is too small: one row carries {overlap.largest_share:.0%} of all weight."
     return None

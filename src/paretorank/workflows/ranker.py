@@ -4,6 +4,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,13 @@ _SPLIT = "__given_split"
 _VALID, _NONE = 1, -1
 
 
+@dataclass(frozen=True)
+class _Known:
+    """The calibration that a run was found to have; reading it takes a look at all weights."""
+
+    calibration: Calibration | None
+
+
 class Ranker:
     """A multi-task ranker: configured, fitted on rows, asked for scores.
 
@@ -51,6 +59,7 @@ class Ranker:
         self.report: FitReport | None = None
         self._fitted: tuple[MultiTaskRanker, Encoder] | None = None
         self._folder: RunFolder | None = None
+        self._calibration: _Known | None = None
 
     @classmethod
     def from_config(cls, config: str | Path | RunConfig, overrides: Sequence[str] = ()) -> "Ranker":
@@ -94,7 +103,7 @@ class Ranker:
             prepared = self._prepare_rows(train, valid, scratch / "prepared", listener)
         run = train_run(self.config, self._folder, prepared=prepared, listener=listener)
         self.report = run.report
-        self._fitted = (run.model, prepared.encoder())
+        self._fitted, self._calibration = (run.model, prepared.encoder()), None
         return self
 
     def predict(self, rows: Any, *, is_calibrated: bool = True) -> pl.DataFrame:
@@ -103,7 +112,7 @@ class Ranker:
         Scores are calibrated if the ranker was, unless `is_calibrated` is false.
         """
         model, encoder = self._require()
-        calibration = self._calibration() if is_calibrated else None
+        calibration = self._read_calibration() if is_calibrated else None
         return predict_frame(model, encoder, self.config, as_frame(rows), calibration=calibration)
 
     def calibrate(
@@ -121,7 +130,10 @@ class Ranker:
         if self._folder is None:
             raise RunError("This ranker has no run to calibrate.", hint="Call fit or load first.")
         wish = CalibrationWish(method=method, segment=segment)
-        return calibrate_run(self._folder, wish, rows=None if rows is None else as_frame(rows))
+        frame = None if rows is None else as_frame(rows)
+        report = calibrate_run(self._folder, wish, rows=frame)
+        self._calibration = _Known(report.calibration)
+        return report
 
     def evaluate(
         self, rows: Any = None, *, by: str | None = None, is_calibrated: bool = True
@@ -131,7 +143,7 @@ class Ranker:
         Scores are calibrated if the ranker was, unless `is_calibrated` is false.
         """
         model, encoder = self._require()
-        calibration = self._calibration() if is_calibrated else None
+        calibration = self._read_calibration() if is_calibrated else None
         frame = None if rows is None else as_frame(rows)
         split_from = 0
         if frame is None and self._folder is not None:
@@ -173,8 +185,11 @@ class Ranker:
             raise RunError("This ranker is not fitted.", hint="Call fit, or Ranker.load(folder).")
         return self._fitted
 
-    def _calibration(self) -> Calibration | None:
-        return None if self._folder is None else read_calibration(self._folder)
+    def _read_calibration(self) -> Calibration | None:
+        if self._calibration is None:
+            found = None if self._folder is None else read_calibration(self._folder)
+            self._calibration = _Known(found)
+        return self._calibration.calibration
 
     def _prepare_rows(self, train: Any, valid: Any, target: Path, listener: Listener) -> Prepared:
         config, frame = self.config, as_frame(train, name="train")
