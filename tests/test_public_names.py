@@ -71,6 +71,18 @@ def test_importing_the_package_loads_neither_torch_nor_polars() -> None:
     run("import paretorank, sys; assert not {'torch', 'polars', 'pydantic'} & set(sys.modules)")
 
 
-@pytest.mark.parametrize("package", ["foundation", "schema", "metrics", "datasets", "fusion"])
+@pytest.mark.parametrize(
+    "package",
+    [
+        "foundation",
+        "schema",
+        "metrics",
+        "datasets",
+        "fusion",
+        "pareto",
+        "calibration",
+        "off_policy",
+    ],
+)
 def test_packages_that_do_not_compute_with_tensors_do_not_load_torch(package: str) -> None:
     run(f"import paretorank.{package}, sys; assert 'torch' not in sys.modules")

@@ -22,6 +22,7 @@ from paretorank.balancing import (
     RowBalancer,
 )
 from paretorank.blocks import Extras
+from paretorank.calibration import CalibrationMap
 from paretorank.data.batch import Batch
 from paretorank.embedding import InputField, Interaction, InteractionConfig
 from paretorank.foundation.section import Section, describe_sections
@@ -54,8 +55,9 @@ def members(union: Any) -> list[type[BaseModel]]:
 ARCHITECTURES, BALANCERS = members(ArchitectureConfig), members(BalancerConfig)
 TASKS, FEATURES = members(TaskConfig), members(FeatureConfig)
 INTERACTIONS, RELATIONS = members(InteractionConfig), members(RelationConfig)
-EVERYTHING = [*ARCHITECTURES, *BALANCERS, *TASKS, *FEATURES, *INTERACTIONS, *RELATIONS]
-GROUPS = [ARCHITECTURES, BALANCERS, TASKS, FEATURES, INTERACTIONS, RELATIONS]
+MAPS = members(CalibrationMap)
+EVERYTHING = [*ARCHITECTURES, *BALANCERS, *TASKS, *FEATURES, *INTERACTIONS, *RELATIONS, *MAPS]
+GROUPS = [ARCHITECTURES, BALANCERS, TASKS, FEATURES, INTERACTIONS, RELATIONS, MAPS]
 
 
 def kind_of(member: type[BaseModel]) -> str:

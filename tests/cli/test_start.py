@@ -15,6 +15,7 @@ COMMANDS = (
     "ingest",
     "train",
     "evaluate",
+    "calibrate",
     "predict",
     "data",
     "explain",

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from torch import Tensor, nn
 from typing_extensions import override
 
-from paretorank.balancing import BalancerConfig, GradientSection, LossBalancer
+from paretorank.balancing import BalancerConfig, GradientSection, LossBalancer, RowSection
 from paretorank.testing import ContractError, check_balancer
 
 ADAPTER: TypeAdapter[BalancerConfig] = TypeAdapter(BalancerConfig)
@@ -35,7 +35,7 @@ HAS_CONSTANTS = "famo uw_o uw_so".split()
 KINDS = sorted(
     str(member.model_fields["kind"].default)
     for member in get_args(get_args(BalancerConfig)[0])
-    if not issubclass(member, GradientSection)
+    if not issubclass(member, GradientSection | RowSection)
 )
 CASES = [(kind, settings) for kind in KINDS for settings in ({}, *SETTINGS.get(kind, ()))]
 FALSE_FOR_UNITS = ("form", "starts_at_data", "starts_at_one", "base_losses")

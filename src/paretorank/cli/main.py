@@ -8,6 +8,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads must not 
 import typer
 
 from paretorank.cli.audit import audit
+from paretorank.cli.calibrate import calibrate
 from paretorank.cli.console import report_error
 from paretorank.cli.data import data
 from paretorank.cli.demo import demo
@@ -29,7 +30,19 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, audit, ingest, train, evaluate, predict, explain, doctor):
+COMMANDS = (
+    demo,
+    init,
+    audit,
+    ingest,
+    train,
+    evaluate,
+    calibrate,
+    predict,
+    explain,
+    doctor,
+)
+for command in COMMANDS:
     app.command()(command)
 app.add_typer(data, name="data")
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from typer import Option
 
 from paretorank.cli.console import echo, echo_json, progress_bars
-from paretorank.cli.options import AsJson, RunPath
+from paretorank.cli.options import AsJson, NoCalibration, RunPath
 from paretorank.foundation.errors import ConfigError
 
 
@@ -14,10 +14,12 @@ def predict(
     run: RunPath,
     data: Annotated[Path, Option(help="Rows to score: Parquet, CSV or Arrow.")],
     out: Annotated[Path, Option(help="Where the scores go: .parquet or .csv.")],
+    no_calibration: NoCalibration = False,
     as_json: AsJson = False,
 ) -> None:
     """Score rows and write one named column per task, in the order of the rows."""
     from paretorank.data.source import as_frame
+    from paretorank.workflows.calibrated import read_calibration
     from paretorank.workflows.predict import (  # imports torch; `--help` must not
         load_model,
         predict_frame,
@@ -31,8 +33,11 @@ def predict(
             hint="For instance: --out scores.parquet.",
         )
     model, encoder, config = load_model(RunFolder(run))
+    calibration = None if no_calibration else read_calibration(RunFolder(run))
     with progress_bars() as listener:
-        scores = predict_frame(model, encoder, config, as_frame(data), listener=listener)
+        scores = predict_frame(
+            model, encoder, config, as_frame(data), calibration=calibration, listener=listener
+        )
     write_scores(scores, out)
     if as_json:
         echo_json({"out": str(out), "rows": len(scores), "columns": scores.columns})

@@ -130,10 +130,10 @@ def _check_hidden(build: Callable[..., RowBalancer], names: tuple[str, ...]) -> 
         gramians=torch.where(pairs, 9.0, rows.gramians),
     )
     runs = [_run(build, names), _run(build, names)]
-    for run, given in zip(runs, (rows, other), strict=True):
-        run.step(given)
-    found = [torch.where(hidden, 0.0, run.step(rows).weights) for run in runs]
-    require(torch.equal(*found), "What is not observed must not change the weights.")
+    for pair in ((rows, other), (rows, rows)):  # in the step itself, and in the next one
+        steps = zip(runs, pair, strict=True)
+        found = [torch.where(hidden, 0.0, run.step(given).weights) for run, given in steps]
+        require(torch.equal(*found), "What is not observed must not change the weights.")
 
 
 def _check_nothing(run: _Run, n_tasks: int) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 import polars as pl
 
+from paretorank.calibration import Calibration
 from paretorank.config import RunConfig
 from paretorank.data.encoder import Encoder
 from paretorank.data.loader import Loader
@@ -13,6 +14,7 @@ from paretorank.evaluation import EvaluationResult, ScoredRows, evaluate_rows
 from paretorank.foundation.progress import Listener, silent
 from paretorank.model import MultiTaskRanker, score_batches
 from paretorank.schema import SplitName
+from paretorank.workflows.calibrated import calibrated_rows, read_calibration
 from paretorank.workflows.predict import SCORE_ROWS, load_model
 from paretorank.workflows.run_folder import RunFolder
 from paretorank.workflows.scored_log import refuse_another_log, score_frame
@@ -25,9 +27,12 @@ def evaluate_run(
     split: SplitName = "test",
     by: str | None = None,
     n_resamples: int | None = None,
+    is_calibrated: bool = True,
     listener: Listener = silent,
 ) -> EvaluationResult:
     """Evaluate a finished run on one of its splits or, if given, on new rows with labels.
+
+    Scores are calibrated if the run has a calibration, unless `is_calibrated` is false.
 
     The rows are read from the log again and pass through the run's own encoder, as at serving.
     """
@@ -43,6 +48,7 @@ def evaluate_run(
         by=by,
         split_from=folder.split_from,
         n_resamples=n_resamples,
+        calibration=read_calibration(folder) if is_calibrated else None,
         listener=listener,
     )
 
@@ -57,12 +63,16 @@ def evaluate_frame(
     by: str | None = None,
     split_from: int = 0,
     n_resamples: int | None = None,
+    calibration: Calibration | None = None,
     listener: Listener = silent,
 ) -> EvaluationResult:
     """Evaluate on new rows with labels or, where there are none, on a split of the log.
 
     `split_from` is that of the prepared data set that the model was trained on.
     """
+    columns = {by: "--by"} if by else {}
+    if calibration and calibration.segment:
+        columns.setdefault(calibration.segment, "the calibration")
     log = score_frame(
         model,
         encoder,
@@ -70,11 +80,12 @@ def evaluate_frame(
         rows=rows,
         split=split,
         split_from=split_from,
-        columns={by: "--by"} if by else None,
+        columns=columns,
         listener=listener,
     )
     segments = {by: readable(log.columns[by])} if by else None
-    return _evaluate(log.rows, config, n_resamples, segments)
+    rows_scored = log.rows if calibration is None else calibrated_rows(log, calibration)
+    return _evaluate(rows_scored, config, n_resamples, segments)
 
 
 def readable(column: pl.Series) -> np.ndarray:

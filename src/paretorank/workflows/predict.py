@@ -3,8 +3,10 @@
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import polars as pl
 
+from paretorank.calibration import Calibration
 from paretorank.config import RunConfig
 from paretorank.data.batch import Batch, make_batch
 from paretorank.data.encoded import EncodedRows
@@ -24,6 +26,8 @@ from paretorank.workflows.run_folder import RunFolder
 
 SCORE_ROWS = 8192
 """Rows that are scored together."""
+MISSING = "missing"
+"""The text of a segment column's empty cells."""
 
 
 def load_model(folder: RunFolder) -> tuple[MultiTaskRanker, Encoder, RunConfig]:
@@ -53,9 +57,11 @@ def predict_frame(
     config: RunConfig,
     rows: pl.LazyFrame,
     *,
+    calibration: Calibration | None = None,
     listener: Listener = silent,
 ) -> pl.DataFrame:
     """Score rows; the result has the keys that the rows have, then one column per task."""
+    segment = calibration.segment if calibration else None
     keys = [
         name
         for name in dict.fromkeys(
@@ -66,20 +72,27 @@ def predict_frame(
     frame = join_tables(rows, config.data.joins, config.folder).with_row_index(ROW_COLUMN)
     frame = _with_position(frame, config)
     require_columns(frame, encoder.columns)
+    require_columns(frame, {segment: "the calibration"} if segment else {})
     refuse_unsuited(encoder.features, frame)
     refuse_unsuited_keys(config.data, config.statistics, frame)
-    wanted = list(dict.fromkeys([ROW_COLUMN, *keys, *encoder.columns]))
-    parts = [frame.select(keys).head(0).collect()]
+    kept = [*keys, *([segment] if segment else [])]
+    wanted = list(dict.fromkeys([ROW_COLUMN, *kept, *encoder.columns]))
+    kept = list(dict.fromkeys(kept))
+    parts = [frame.select(kept).head(0).collect()]
 
     def encoded() -> Iterator[EncodedRows]:
         for chunk in stream(frame.select(wanted), stage="predict", listener=listener):
-            parts.append(chunk.select(keys))
+            parts.append(chunk.select(kept))
             yield encode_rows(chunk, encoder, config.data)
 
-    scores = score_batches(model, batches_of(encoded()))
+    scores: np.ndarray = score_batches(model, batches_of(encoded()))
+    read = pl.concat(parts) if kept else pl.DataFrame()
+    if calibration:
+        texts = segment_texts(read[segment]) if segment else None
+        scores = calibration.apply(scores, model.task_names, segment=texts)
     columns = {name: scores[:, at] for at, name in enumerate(model.task_names)}
-    clash = [name for name in keys if name in columns]
-    known = pl.concat(parts).drop(clash) if keys else pl.DataFrame()
+    clash = set(columns)
+    known = read.select([name for name in keys if name not in clash])
     return pl.concat([known, pl.DataFrame(columns)], how="horizontal")
 
 
@@ -98,6 +111,15 @@ def batches_of(parts: Iterator[EncodedRows]) -> Iterator[Batch]:
     for part in parts:
         for at in range(0, len(part), SCORE_ROWS):
             yield make_batch(part.slice(at, min(at + SCORE_ROWS, len(part))))
+
+
+def segment_texts(column: pl.Series) -> np.ndarray:
+    """Return the values of a segment column as texts, alike for 1 and 1.0."""
+    if column.dtype.is_float():
+        whole = column.drop_nulls().drop_nans()
+        if (whole == whole.floor()).all() and whole.is_finite().all():
+            column = column.fill_nan(None).cast(pl.Int64, strict=False)
+    return column.cast(pl.String).fill_null(MISSING).to_numpy()
 
 
 def write_scores(scores: pl.DataFrame, path: Path) -> None:

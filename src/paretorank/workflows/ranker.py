@@ -4,11 +4,13 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from paretorank.calibration import Calibration, Method
 from paretorank.config import RunConfig, load_config
 from paretorank.data.encoder import Encoder
 from paretorank.data.ingest import ingest_log
@@ -19,6 +21,9 @@ from paretorank.foundation.progress import Listener, silent
 from paretorank.model import MultiTaskRanker
 from paretorank.schema import SplitConfig
 from paretorank.training import FitReport
+from paretorank.workflows.calibrate import CalibrationReport, calibrate_run
+from paretorank.workflows.calibrated import read_calibration
+from paretorank.workflows.calibration_fit import CalibrationWish
 from paretorank.workflows.evaluate import evaluate_frame
 from paretorank.workflows.ingest import Prepared, ingest_request, prepare
 from paretorank.workflows.predict import load_model, predict_frame
@@ -28,6 +33,13 @@ from paretorank.workflows.train import train_run
 
 _SPLIT = "__given_split"
 _VALID, _NONE = 1, -1
+
+
+@dataclass(frozen=True)
+class _Known:
+    """The calibration that a run was found to have; reading it takes a look at all weights."""
+
+    calibration: Calibration | None
 
 
 class Ranker:
@@ -47,6 +59,7 @@ class Ranker:
         self.report: FitReport | None = None
         self._fitted: tuple[MultiTaskRanker, Encoder] | None = None
         self._folder: RunFolder | None = None
+        self._calibration: _Known | None = None
 
     @classmethod
     def from_config(cls, config: str | Path | RunConfig, overrides: Sequence[str] = ()) -> "Ranker":
@@ -90,23 +103,61 @@ class Ranker:
             prepared = self._prepare_rows(train, valid, scratch / "prepared", listener)
         run = train_run(self.config, self._folder, prepared=prepared, listener=listener)
         self.report = run.report
-        self._fitted = (run.model, prepared.encoder())
+        self._fitted, self._calibration = (run.model, prepared.encoder()), None
         return self
 
-    def predict(self, rows: Any) -> pl.DataFrame:
-        """Score rows: one column per task, in the order of the rows, after the keys."""
-        model, encoder = self._require()
-        return predict_frame(model, encoder, self.config, as_frame(rows))
+    def predict(self, rows: Any, *, is_calibrated: bool = True) -> pl.DataFrame:
+        """Score rows: one column per task, in the order of the rows, after the keys.
 
-    def evaluate(self, rows: Any = None, *, by: str | None = None) -> EvaluationResult:
-        """Compute the metrics on rows with labels; on the log's test split where absent."""
+        Scores are calibrated if the ranker was, unless `is_calibrated` is false.
+        """
         model, encoder = self._require()
+        calibration = self._read_calibration() if is_calibrated else None
+        return predict_frame(model, encoder, self.config, as_frame(rows), calibration=calibration)
+
+    def calibrate(
+        self, rows: Any = None, *, method: Method = "auto", segment: str | None = None
+    ) -> CalibrationReport:
+        """Fit a map for the scores of every task; `predict` and `evaluate` use it from now on.
+
+        Args:
+            rows: rows with labels that were not trained on; the log's validation split where
+                absent.
+            method: how; "auto" takes what fits users best that it has not seen.
+            segment: column whose values get maps of their own.
+        """
+        self._require()
+        if self._folder is None:
+            raise RunError("This ranker has no run to calibrate.", hint="Call fit or load first.")
+        wish = CalibrationWish(method=method, segment=segment)
+        frame = None if rows is None else as_frame(rows)
+        report = calibrate_run(self._folder, wish, rows=frame)
+        self._calibration = _Known(report.calibration)
+        return report
+
+    def evaluate(
+        self, rows: Any = None, *, by: str | None = None, is_calibrated: bool = True
+    ) -> EvaluationResult:
+        """Compute the metrics on rows with labels; on the log's test split where absent.
+
+        Scores are calibrated if the ranker was, unless `is_calibrated` is false.
+        """
+        model, encoder = self._require()
+        calibration = self._read_calibration() if is_calibrated else None
         frame = None if rows is None else as_frame(rows)
         split_from = 0
         if frame is None and self._folder is not None:
             refuse_another_log(self._folder, self.config)
             split_from = self._folder.split_from
-        return evaluate_frame(model, encoder, self.config, rows=frame, by=by, split_from=split_from)
+        return evaluate_frame(
+            model,
+            encoder,
+            self.config,
+            rows=frame,
+            by=by,
+            split_from=split_from,
+            calibration=calibration,
+        )
 
     def save(self, folder: str | Path) -> None:
         """Write configuration, encoder and weights into a folder that `load` reads."""
@@ -133,6 +184,12 @@ class Ranker:
         if self._fitted is None:
             raise RunError("This ranker is not fitted.", hint="Call fit, or Ranker.load(folder).")
         return self._fitted
+
+    def _read_calibration(self) -> Calibration | None:
+        if self._calibration is None:
+            found = None if self._folder is None else read_calibration(self._folder)
+            self._calibration = _Known(found)
+        return self._calibration.calibration
 
     def _prepare_rows(self, train: Any, valid: Any, target: Path, listener: Listener) -> Prepared:
         config, frame = self.config, as_frame(train, name="train")

@@ -8,6 +8,7 @@ checkpoints/      last.safetensors, best.safetensors
 log.jsonl         one line per event; tensorboard/ holds the same for TensorBoard
 scores.parquet    scores of the test rows
 metrics.json      metrics of the test rows, with intervals
+calibration.json  maps of `calibrate`, if it ran; calibration_report.json says what they change
 .lock             which process is training here; gone afterwards
 """
 
@@ -63,6 +64,16 @@ class RunFolder:
     def scores_path(self) -> Path:
         """Scores of the test rows."""
         return self.path / "scores.parquet"
+
+    @property
+    def calibration_path(self) -> Path:
+        """Calibration maps, if there are any."""
+        return self.path / "calibration.json"
+
+    @property
+    def calibration_report_path(self) -> Path:
+        """Scores before and after calibration, beside what happened."""
+        return self.path / "calibration_report.json"
 
     @property
     def encoder_folder(self) -> Path:
