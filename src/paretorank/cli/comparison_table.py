@@ -26,22 +26,29 @@ def echo_comparison(comparison: "Comparison") -> None:
         echo(in_words(comparison, run, subject=subject))
         for text in dict.fromkeys(f"{d.name}: {d.note}" for d in differences if d.note):
             note(text)
-    gate = comparison.gate
     for failure in comparison.failures:
-        echo(f"gate: {failure.run} fails {failure.name} ({_reason(comparison, failure)})")
+        echo(f"gate: {failure.run} fails {failure.name}: {_reason(comparison, failure)}")
     if comparison.passed:
-        kept = "is shown to be" if gate.require_non_inferior else "is, with confidence,"
-        worse = "no worse" if gate.require_non_inferior else "worse"
-        who = "every guarded metric" if gate.require_non_inferior else "no guarded metric"
-        echo(f"gate: passed; {who} {kept} {worse} than {-gate.tolerance + 0.0:+g}")
+        echo(f"gate: passed, {_meaning(comparison)}")
 
 
 def _reason(comparison: "Comparison", failure: "Difference") -> str:
-    gain, tolerance = failure.gain.value, comparison.gate.tolerance
-    interval = f"{number(failure.low)} to {number(failure.high)}"
+    interval = f"gain {failure.gain.value:+.4f} ({failure.low:+.4f} to {failure.high:+.4f})"
     if comparison.gate.require_non_inferior:
-        return f"gain {gain:+.4f}, {interval}: not shown to be above {-tolerance + 0.0:+g}"
-    return f"gain {gain:+.4f}, {interval}: below {-tolerance + 0.0:+g} with confidence"
+        return f"{interval}, not shown to be above {0.0 - comparison.gate.tolerance:g}"
+    return f"{interval}, worse with confidence{_beyond(comparison)}"
+
+
+def _meaning(comparison: "Comparison") -> str:
+    if comparison.gate.require_non_inferior:
+        return f"every guarded metric is shown not to be worse{_beyond(comparison)}"
+    return f"no guarded metric is worse with confidence{_beyond(comparison)}"
+
+
+def _beyond(comparison: "Comparison") -> str:
+    """Return by how much a metric may be worse."""
+    tolerance = comparison.gate.tolerance
+    return f" by more than {tolerance:g}" if tolerance else ""
 
 
 def _line(difference: "Difference") -> list[str]:

@@ -48,8 +48,8 @@ def in_words(comparison: Comparison, run: str, *, subject: str) -> str:
         said.append(f"pays for {_listed(found.better)}")
     if found.worse:
         said.append(f"costs {_listed(found.worse)}")
-    verb = f"{subject} {', '.join(said)}" if said else f"{subject} changes no task with confidence"
-    parts = [verb]
+    nothing = "changes no task with confidence" if found.same else "has no task judged"
+    parts = [f"{subject} {', '.join(said) or nothing}"]
     if found.same:
         parts.append(f"no difference shown for {_listed(found.same)}")
     if found.open:
