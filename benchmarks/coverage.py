@@ -22,8 +22,8 @@ from paretorank.evaluation.paired_draws import LINEARISE_CLUSTERS, paired_draws
 from paretorank.schema import LabelSpec
 
 ROWS_OF_USER = 20
-TRUTH_USERS = 100_000
-N_RESAMPLES = 300
+TRUTH_USERS = 50_000
+N_RESAMPLES = 200
 CONFIDENCE = 0.95
 
 
@@ -126,22 +126,22 @@ def main() -> None:
     parser.add_argument("--users", type=int, nargs="+", default=[100, 600])
     parser.add_argument("--json", action="store_true")
     given = parser.parse_args()
-    found = {
-        str(n_users): {
-            "coverage": holds(n_users, given.repetitions),
-            "false alarms": false_alarms(n_users, given.repetitions),
-        }
-        for n_users in given.users
-    }
+    found: dict[str, dict[str, float]] = {}
+    for n_users in given.users:
+        for part in (holds, false_alarms):
+            place = f"{part.__name__.replace('_', ' ')}, {n_users} users"
+            found[place] = part(n_users, given.repetitions)
+            if not given.json:
+                show(place, found[place], given.repetitions)
     if given.json:
         print(json.dumps(found, indent=1))
-        return
-    for n_users, parts in found.items():
-        print(f"{n_users} users of {ROWS_OF_USER} rows, {given.repetitions} repetitions")
-        for part, shares in parts.items():
-            for name, share in shares.items():
-                spread = 2 * np.sqrt(share * (1 - share) / given.repetitions)
-                print(f"  {part:12}  {name:15} {share:6.1%} ± {spread:.1%}")
+
+
+def show(place: str, shares: dict[str, float], n_repetitions: int) -> None:
+    print(f"{place} of {ROWS_OF_USER} rows, {n_repetitions} repetitions")
+    for name, share in shares.items():
+        spread = 2 * np.sqrt(share * (1 - share) / n_repetitions)
+        print(f"  {name:15} {share:6.1%} ± {spread:.1%}", flush=True)
 
 
 if __name__ == "__main__":

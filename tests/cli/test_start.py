@@ -15,6 +15,7 @@ COMMANDS = (
     "ingest",
     "train",
     "evaluate",
+    "compare",
     "predict",
     "data",
     "explain",

@@ -11,6 +11,18 @@ from paretorank.cli.options import AsJson
 
 GATE_FAILED = 3
 
+Guards = Annotated[
+    list[str],
+    Option(metavar="TASK.METRIC", help="Must not become worse; all main metrics by default."),
+]
+NonInferior = Annotated[
+    bool, Option("--require-non-inferior", help="A guard must be shown to be no worse than that.")
+]
+CorrectionName = Annotated[
+    Literal["holm", "benjamini_hochberg", "none"],
+    Option(help="How p-values allow for many guards."),
+]
+
 
 def compare(
     runs: Annotated[
@@ -19,19 +31,10 @@ def compare(
     twins: Annotated[
         bool, Option("--twins", help="Compare with single-task twins of the first run.")
     ] = False,
-    guard: Annotated[
-        list[str],
-        Option(metavar="TASK.METRIC", help="Must not become worse; all main metrics by default."),
-    ] = [],
+    guard: Guards = [],
     tolerance: Annotated[float, Option(min=0, help="Loss of a guard that is accepted.")] = 0.0,
-    require_non_inferior: Annotated[
-        bool,
-        Option("--require-non-inferior", help="A guard must be shown to be no worse than that."),
-    ] = False,
-    correction: Annotated[
-        Literal["holm", "benjamini_hochberg", "none"],
-        Option(help="How p-values allow for many guards."),
-    ] = "holm",
+    require_non_inferior: NonInferior = False,
+    correction: CorrectionName = "holm",
     confidence: Annotated[float, Option(help="Of the intervals, between 0 and 1.")] = 0.95,
     resamples: Annotated[int, Option(min=10, help="Bootstrap draws of users.")] = 1000,
     data: Annotated[
