@@ -15,7 +15,11 @@ COMMANDS = (
     "ingest",
     "train",
     "evaluate",
+<<<<<<< HEAD
     "calibrate",
+=======
+    "compare",
+>>>>>>> h-compare
     "predict",
     "data",
     "explain",

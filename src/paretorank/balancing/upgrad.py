@@ -1,7 +1,8 @@
 """UPGrad: each gradient is projected so that it hurts no task, and the projections are averaged.
 
 Source: Quinton and Rey, Jacobian Descent for Multi-Objective Optimization, arXiv 2406.16232,
-    2024, section 3.3; the weights are those of TorchJD's `UPGradWeighting` with an exact projection.
+    2024, section 3.3; the weights are those of TorchJD's `UPGradWeighting` with an exact
+    projection.
 The weights sum to 1 where nothing conflicts.
 Shapes: P present tasks.
 """

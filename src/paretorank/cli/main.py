@@ -8,7 +8,11 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads must not 
 import typer
 
 from paretorank.cli.audit import audit
+<<<<<<< HEAD
 from paretorank.cli.calibrate import calibrate
+=======
+from paretorank.cli.compare import compare
+>>>>>>> h-compare
 from paretorank.cli.console import report_error
 from paretorank.cli.data import data
 from paretorank.cli.demo import demo
@@ -30,6 +34,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+<<<<<<< HEAD
 COMMANDS = (
     demo,
     init,
@@ -43,12 +48,15 @@ COMMANDS = (
     doctor,
 )
 for command in COMMANDS:
+=======
+for command in (demo, init, audit, ingest, train, evaluate, compare, predict, explain, doctor):
+>>>>>>> h-compare
     app.command()(command)
 app.add_typer(data, name="data")
 
 
 def main() -> None:
-    """Run the command line; a mistake of the user exits with 2, a bug with 1."""
+    """Run the command line; a mistake of the user exits with 2, a bug with 1, a gate with 3."""
     try:
         app()
     except ParetorankError as error:

@@ -1,24 +1,41 @@
 """Scored rows in, one tidy table out."""
 
+from paretorank.evaluation.comparison import Comparison, MeanGain, compare_rows
+from paretorank.evaluation.correction import Correction, corrected
+from paretorank.evaluation.difference import Difference, Estimate, Verdict
 from paretorank.evaluation.evaluate import evaluate_rows
+from paretorank.evaluation.gate import GateConfig
 from paretorank.evaluation.intervals import Interval, bootstrap_intervals
 from paretorank.evaluation.monitor import MEAN_GAIN, Monitor
 from paretorank.evaluation.multitask_gain import multitask_gain, relative_gain
 from paretorank.evaluation.result import EVERYTHING, EvaluationResult
 from paretorank.evaluation.rows import ScoredRows
+from paretorank.evaluation.seesaw import Seesaw, in_words, seesaw
 from paretorank.evaluation.views import View, views_of
 
 __all__ = [
     "EVERYTHING",
     "MEAN_GAIN",
+    "Comparison",
+    "Correction",
+    "Difference",
+    "Estimate",
     "EvaluationResult",
+    "GateConfig",
     "Interval",
+    "MeanGain",
     "Monitor",
     "ScoredRows",
+    "Seesaw",
+    "Verdict",
     "View",
     "bootstrap_intervals",
+    "compare_rows",
+    "corrected",
     "evaluate_rows",
+    "in_words",
     "multitask_gain",
     "relative_gain",
+    "seesaw",
     "views_of",
 ]

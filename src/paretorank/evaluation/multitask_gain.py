@@ -5,11 +5,14 @@ Higher is better here; the papers of Nash-MTL and FAMO print the opposite sign. 
 fraction where papers print percent, and divide by the reference's magnitude, which differs only
 for metrics below 0.
 
-Shapes: T tasks.
+Shapes: T tasks, R resamples.
 """
 
 import math
 from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
 
 
 def multitask_gain(
@@ -42,4 +45,16 @@ def relative_gain(value: float, reference: float, *, higher_is_better: bool) -> 
     if reference == 0.0:
         return math.nan
     change = (value - reference) / abs(reference)
+    return change if higher_is_better else -change
+
+
+def relative_gains(
+    values: Float[np.ndarray, " R"],
+    reference: Float[np.ndarray, " R"],
+    *,
+    higher_is_better: bool,
+) -> Float[np.ndarray, " R"]:
+    """Return the relative gain of each resample, see `relative_gain`."""
+    change = np.full(len(values), np.nan)
+    np.divide(values - reference, np.abs(reference), out=change, where=reference != 0.0)
     return change if higher_is_better else -change

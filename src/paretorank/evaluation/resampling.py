@@ -1,9 +1,9 @@
 """Metrics prepared so that many resamples of users cost little.
 
 AUC sorts once and reweights its pairs; GAUC reweights the users' own AUCs; metrics of sums resample
-the sums of the users. XAUC is linearised: a resample moves it by the influence of its users, the
-first-order (Hajek) term of a ratio of U-statistics; what is left out vanishes with the number of
-users.
+the sums of the users. XAUC is linearised, and so is AUC on request: a resample moves it by the
+influence of its users, the first-order (Hajek) term of a ratio of U-statistics; what is left out
+vanishes with the number of users.
 
 Shapes: N rows, C clusters (users, or rows without users), S columns, R resamples.
 """
@@ -22,6 +22,7 @@ from paretorank.metrics import (
     RankedPairs,
     Rows,
     SumMetric,
+    auc_influence,
 )
 
 
@@ -44,23 +45,28 @@ class Resampled(ABC):
         """
 
 
-def resampled(metric: Metric, rows: Rows, cluster: Int[np.ndarray, " N"]) -> Resampled | None:
+def resampled(
+    metric: Metric, rows: Rows, cluster: Int[np.ndarray, " N"], *, linearised: bool = False
+) -> Resampled | None:
     """Return a defined metric ready for resampling, None if there is no way known.
 
     Args:
         metric: has seen exactly `rows`, in this order.
         rows: what the clusters are made of.
         cluster: number of the cluster of each row, in the order of the sorted users.
+        linearised: AUC costs one pass over the clusters a resample, not one over the rows.
     """
     match metric:
         case SumMetric():
             return _OfSums(metric, rows, cluster)
         case AUC():
+            if linearised:
+                return _OfInfluence(metric, auc_influence(rows), cluster)
             return _OfPairs(rows, cluster)
         case GroupedAUC():
             return _OfUsers(metric)
         case XAUC():
-            return _OfInfluence(metric, cluster)
+            return _OfInfluence(metric, _xauc_influence(metric), cluster)
         case _:
             return None
 
@@ -112,20 +118,30 @@ class _OfUsers(Resampled):
 
 
 class _OfInfluence(Resampled):
-    """XAUC needs by how much each cluster pulls it up or down."""
+    """AUC and XAUC need by how much each cluster pulls them up or down."""
 
-    def __init__(self, metric: XAUC, cluster: Int[np.ndarray, " N"]) -> None:
-        weight, pairs = metric.rows().weight, metric.pairs()
-        self._value, self._n_pairs = metric.result(), float(weight @ pairs.comparable)
-        pull = weight * (pairs.won - self._value * pairs.comparable)
-        super().__init__(_cluster_sums(pull[:, None], cluster))
+    def __init__(
+        self,
+        metric: AUC | XAUC,
+        influence: Float[np.ndarray, " N"],
+        cluster: Int[np.ndarray, " N"],
+    ) -> None:
+        self._value = metric.result()
+        super().__init__(_cluster_sums(influence[:, None], cluster))
 
     @override
     def values(
         self, counts: Float[np.ndarray, "R C"], sums: Float[np.ndarray, "R S"]
     ) -> Float[np.ndarray, " R"]:
-        # Both ends of a pair are drawn: its count changes twice as fast as that of one row.
-        return self._value + 2.0 * sums[:, 0] / self._n_pairs
+        return self._value + sums[:, 0]
+
+
+def _xauc_influence(metric: XAUC) -> Float[np.ndarray, " N"]:
+    """Return how fast XAUC rises when a row counts more often."""
+    weight, pairs = metric.rows().weight, metric.pairs()
+    pull = weight * (pairs.won - metric.result() * pairs.comparable)
+    # Both ends of a pair are drawn: its count changes twice as fast as that of one row.
+    return 2.0 * pull / float(weight @ pairs.comparable)
 
 
 def _cluster_sums(

@@ -1,6 +1,7 @@
 """Numbers about how well scores fit labels: pure NumPy, streaming, mergeable."""
 
 from paretorank.metrics.auc import AUC, RankedPairs, weighted_auc
+from paretorank.metrics.auc_influence import auc_influence
 from paretorank.metrics.base import Metric
 from paretorank.metrics.catalog import (
     METRICS,
@@ -48,6 +49,7 @@ __all__ = [
     "SumMetric",
     "UserAUC",
     "UserWeighting",
+    "auc_influence",
     "auc_per_user",
     "count_pairs",
     "logarithmic",
