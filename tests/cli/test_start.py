@@ -15,11 +15,8 @@ COMMANDS = (
     "ingest",
     "train",
     "evaluate",
-<<<<<<< HEAD
     "calibrate",
-=======
     "compare",
->>>>>>> h-compare
     "predict",
     "data",
     "explain",

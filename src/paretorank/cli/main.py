@@ -8,11 +8,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # torch's threads must not 
 import typer
 
 from paretorank.cli.audit import audit
-<<<<<<< HEAD
 from paretorank.cli.calibrate import calibrate
-=======
 from paretorank.cli.compare import compare
->>>>>>> h-compare
 from paretorank.cli.console import report_error
 from paretorank.cli.data import data
 from paretorank.cli.demo import demo
@@ -34,7 +31,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-<<<<<<< HEAD
 COMMANDS = (
     demo,
     init,
@@ -43,14 +39,12 @@ COMMANDS = (
     train,
     evaluate,
     calibrate,
+    compare,
     predict,
     explain,
     doctor,
 )
 for command in COMMANDS:
-=======
-for command in (demo, init, audit, ingest, train, evaluate, compare, predict, explain, doctor):
->>>>>>> h-compare
     app.command()(command)
 app.add_typer(data, name="data")
 
