@@ -60,6 +60,8 @@ OTHERS: list[ArchitectureConfig] = [
     HoMEConfig(),
     AttentionMMoEConfig(n_experts=2, expert_dims=(8,), n_heads=2),
 ]
+ATTENTION = AttentionMMoEConfig(n_experts=2, expert_dims=(8,))
+"""Its mixing weights are made of what they mix."""
 
 
 def build(
@@ -159,7 +161,7 @@ def test_related_towers_are_passed_task_by_task() -> None:
 
 
 @pytest.mark.parametrize("relations", [UnrelatedConfig(), AITMConfig()], ids=["none", "aitm"])
-@pytest.mark.parametrize("architecture", [*MIXING, *OTHERS], ids=NAME)
+@pytest.mark.parametrize("architecture", [*MIXING, *OTHERS, ATTENTION], ids=NAME)
 def test_gradients_at_parameters_are_those_of_autograd(
     architecture: ArchitectureConfig, relations: RelationConfig
 ) -> None:
