@@ -36,6 +36,7 @@ KINDS = [
     "imtl_l",
     "mean",
     "pbi",
+    "preference",
     "random",
     "stch",
     "sum",

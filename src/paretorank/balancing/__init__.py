@@ -28,6 +28,7 @@ from paretorank.balancing.metabalance import MetaBalance, MetaBalanceConfig
 from paretorank.balancing.mgda import MGDA, MGDAConfig
 from paretorank.balancing.nash import Nash, NashConfig
 from paretorank.balancing.pe_ltr import PELTR, PELTRConfig
+from paretorank.balancing.preference import PreferenceConfig, PreferenceDraws
 from paretorank.balancing.prioritisation import Prioritisation, PrioritisationConfig, priority
 from paretorank.balancing.random_weights import RandomConfig, RandomWeights
 from paretorank.balancing.scalarizers import (
@@ -76,6 +77,7 @@ BalancerConfig = Annotated[
     | MGDAConfig
     | NashConfig
     | PELTRConfig
+    | PreferenceConfig
     | UPGradConfig
     | UWConfig,
     Field(discriminator="kind"),
@@ -125,6 +127,8 @@ __all__ = [
     "PBIConfig",
     "PELTRConfig",
     "PeriodicSection",
+    "PreferenceConfig",
+    "PreferenceDraws",
     "PresentTasks",
     "Prioritisation",
     "PrioritisationConfig",

@@ -13,6 +13,7 @@ from paretorank.embedding import FeatureBank, Wide
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.seeds import derive_seed
 from paretorank.model.position_bias import PositionBias
+from paretorank.model.preference import Preference, preference_vector
 from paretorank.model.ranker import MultiTaskRanker
 from paretorank.model.settings import ModelConfig
 from paretorank.relations import Dependencies
@@ -45,9 +46,11 @@ def build_model(
     interaction = config.interaction.build(
         in_dim=bank.out_dim, fields=bank.fields(), generator=_generator(seed, "interaction")
     )
+    per_task = config.preference.added_inputs_per_task if config.preference else 0
+    in_dim = bank.out_dim if interaction is None else interaction.out_dim
     architecture = _build_architecture(
         config.architecture,
-        in_dim=bank.out_dim if interaction is None else interaction.out_dim,
+        in_dim=in_dim + per_task * len(tasks),
         n_tasks=len(tasks),
         prior_dims=bank.prior_dims,
         generator=_generator(seed, "architecture"),
@@ -77,6 +80,14 @@ def build_model(
         wide=wide,
         interaction=interaction,
         position=position,
+        preference=_preference(
+            config,
+            tuple(tasks),
+            width=architecture.out_dim,
+            hidden_width=relation.out_dim,
+            n_outputs=heads.n_outputs,
+            seed=seed,
+        ),
     )
 
 
@@ -99,6 +110,26 @@ def _position(config: ModelConfig, layout: Layout, n_tasks: int) -> PositionBias
     if config.position is None:
         return None
     return PositionBias(layout, config.position, n_tasks=n_tasks)
+
+
+def _preference(
+    config: ModelConfig,
+    task_names: tuple[str, ...],
+    *,
+    width: int,
+    hidden_width: int,
+    n_outputs: Sequence[int],
+    seed: int,
+) -> Preference | None:
+    if config.preference is None:
+        return None
+    return config.preference.build(
+        preference_vector(config.preference.default, task_names, key="model.preference.default"),
+        width=width,
+        hidden_width=hidden_width,
+        n_outputs=n_outputs,
+        generator=_generator(seed, "preference"),
+    )
 
 
 def _build_architecture(
