@@ -17,7 +17,7 @@ from paretorank.data.layout import Layout, NumericColumn
 from paretorank.foundation.errors import ConfigError
 from paretorank.model import ModelConfig, MultiTaskRanker, build_model, preference_vector
 from paretorank.pareto import hypervolume
-from paretorank.tasks import BinaryTask, CountTask, TaskConfig
+from paretorank.tasks import BinaryTask, DurationTask, TaskConfig
 from tests.model.test_multi_task_ranker import LAYOUT, TASKS, rows
 from tests.test_unions import ARCHITECTURES, NEEDED, SMALL, kind_of, small
 
@@ -134,7 +134,7 @@ def test_tables_and_the_wide_part_do_not_see_the_preference() -> None:
 def test_all_outputs_of_a_task_are_told_by_a_hypernetwork() -> None:
     tasks: dict[str, TaskConfig] = {
         "click": BinaryTask(label="c"),
-        "shares": CountTask(label="s", loss={"kind": "negative_binomial"}),  # type: ignore[arg-type]
+        "watch": DurationTask(label="w", loss="lognormal_heteroscedastic"),
         "like": BinaryTask(label="l"),
     }
     model, batch = awake(build("hypernetwork", tasks=tasks)), rows(4)
@@ -172,12 +172,10 @@ def test_what_is_no_preference_is_refused(preference: dict[str, float], problem:
 
 
 # A convex toy: the two outputs of the model are a place in the plane, the losses half the squared
-# distances from (0, 0) and (1, 0). All that is best lies between: place s costs s²/2 and (1 - s)²/2.
+# distances from (0, 0) and (1, 0). What is best lies between: place s costs s²/2 and (1 - s)²/2.
 GRID = np.linspace(0, 1, 11)
 REFERENCE = np.array([0.55, 0.55])
-TOY = Layout(
-    tables=(), categorical=(), ragged=(), numeric=(NumericColumn(name="x"),), labels=()
-)
+TOY = Layout(tables=(), categorical=(), ragged=(), numeric=(NumericColumn(name="x"),), labels=())
 
 
 def place(first_share: float, model: MultiTaskRanker) -> Tensor:
@@ -214,7 +212,8 @@ def trained_on_the_toy(kind: str, scalarisation: str, steps: int = 300) -> Multi
     tasks: dict[str, TaskConfig] = {"a": BinaryTask(label="a"), "b": BinaryTask(label="b")}
     model = build_model(config, TOY, tasks, seed=1).train()
     kinds: dict[str, Literal["linear", "cosmos", "tchebycheff"]] = {
-        name: name for name in ("linear", "cosmos", "tchebycheff")  # type: ignore[misc]
+        name: name
+        for name in ("linear", "cosmos", "tchebycheff")  # type: ignore[misc]
     }
     balancer = PreferenceConfig(
         scalarisation=kinds[scalarisation], normalise=False, mu=0.02, cosine_penalty=0.005

@@ -7,7 +7,7 @@ from typer import Option
 
 from paretorank.cli.console import echo_json, progress_bars
 from paretorank.cli.metrics_table import echo_metrics
-from paretorank.cli.options import AsJson, RunPath
+from paretorank.cli.options import AsJson, Preference, RunPath, numbers
 
 
 def evaluate(
@@ -20,6 +20,7 @@ def evaluate(
     resamples: Annotated[
         int | None, Option(min=0, help="Bootstrap samples behind intervals.")
     ] = None,
+    preference: Preference = "",
     as_json: AsJson = False,
 ) -> None:
     """Score rows with a finished run and print its metrics with intervals."""
@@ -34,6 +35,7 @@ def evaluate(
             split=split,
             by=by,
             n_resamples=resamples,
+            preference=numbers(preference, "--preference") if preference else None,
             listener=listener,
         )
     if as_json:

@@ -25,6 +25,7 @@ def evaluate_run(
     split: SplitName = "test",
     by: str | None = None,
     n_resamples: int | None = None,
+    preference: Mapping[str, float] | None = None,
     listener: Listener = silent,
 ) -> EvaluationResult:
     """Evaluate a finished run on one of its splits or, if given, on new rows with labels.
@@ -43,6 +44,7 @@ def evaluate_run(
         by=by,
         split_from=folder.split_from,
         n_resamples=n_resamples,
+        preference=preference,
         listener=listener,
     )
 
@@ -57,11 +59,13 @@ def evaluate_frame(
     by: str | None = None,
     split_from: int = 0,
     n_resamples: int | None = None,
+    preference: Mapping[str, float] | None = None,
     listener: Listener = silent,
 ) -> EvaluationResult:
     """Evaluate on new rows with labels or, where there are none, on a split of the log.
 
-    `split_from` is that of the prepared data set that the model was trained on.
+    `split_from` is that of the prepared data set that the model was trained on; `preference` is the
+    model's default where absent.
     """
     log = score_frame(
         model,
@@ -71,6 +75,7 @@ def evaluate_frame(
         split=split,
         split_from=split_from,
         columns={by: "--by"} if by else None,
+        preference=preference,
         listener=listener,
     )
     segments = {by: readable(log.columns[by])} if by else None

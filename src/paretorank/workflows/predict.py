@@ -1,9 +1,12 @@
 """Scores for new rows: named columns per task, in the order of the rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
+from jaxtyping import Float
+from torch import Tensor
 
 from paretorank.config import RunConfig
 from paretorank.data.batch import Batch, make_batch
@@ -20,6 +23,7 @@ from paretorank.foundation.progress import Listener, silent
 from paretorank.model import MultiTaskRanker, build_model, score_batches
 from paretorank.training.checkpoint import load_checkpoint
 from paretorank.training.trainer import BEST
+from paretorank.workflows.preference import Preferred, preferred_by
 from paretorank.workflows.run_folder import RunFolder
 
 SCORE_ROWS = 8192
@@ -53,9 +57,25 @@ def predict_frame(
     config: RunConfig,
     rows: pl.LazyFrame,
     *,
+    preference: Preferred = None,
     listener: Listener = silent,
 ) -> pl.DataFrame:
-    """Score rows; the result has the keys that the rows have, then one column per task."""
+    """Score rows; the result has the keys that the rows have, then one column per task.
+
+    Args:
+        model: the network.
+        encoder: that it was trained with.
+        config: of the run.
+        rows: as in the log; no labels are needed.
+        preference: share of each task, or column of the rows that holds it; the model's default
+            where absent.
+        listener: hears of progress.
+
+    Raises:
+        ConfigError: the preference names no task, or the model cannot be told any.
+        DataError: the rows are not what the encoder expects, or hold no preference.
+    """
+    chosen = preferred_by(model, preference)
     keys = [
         name
         for name in dict.fromkeys(
@@ -65,18 +85,20 @@ def predict_frame(
     ]
     frame = join_tables(rows, config.data.joins, config.folder).with_row_index(ROW_COLUMN)
     frame = _with_position(frame, config)
+    require_columns(frame, dict.fromkeys(chosen.columns, "--preference-columns"))
     require_columns(frame, encoder.columns)
     refuse_unsuited(encoder.features, frame)
     refuse_unsuited_keys(config.data, config.statistics, frame)
-    wanted = list(dict.fromkeys([ROW_COLUMN, *keys, *encoder.columns]))
+    wanted = list(dict.fromkeys([ROW_COLUMN, *keys, *chosen.columns, *encoder.columns]))
     parts = [frame.select(keys).head(0).collect()]
 
-    def encoded() -> Iterator[EncodedRows]:
+    def batches() -> Iterator[Batch]:
         for chunk in stream(frame.select(wanted), stage="predict", listener=listener):
             parts.append(chunk.select(keys))
-            yield encode_rows(chunk, encoder, config.data)
+            part = encode_rows(chunk, encoder, config.data)
+            yield from batches_of(iter([part]), chosen.of(chunk))
 
-    scores = score_batches(model, batches_of(encoded()))
+    scores = score_batches(model, batches())
     columns = {name: scores[:, at] for at, name in enumerate(model.task_names)}
     clash = [name for name in keys if name in columns]
     known = pl.concat(parts).drop(clash) if keys else pl.DataFrame()
@@ -93,11 +115,25 @@ def _with_position(frame: pl.LazyFrame, config: RunConfig) -> pl.LazyFrame:
     return frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(column))
 
 
-def batches_of(parts: Iterator[EncodedRows]) -> Iterator[Batch]:
-    """Cut encoded rows into batches for scoring."""
+def batches_of(
+    parts: Iterable[EncodedRows], preference: Float[Tensor, "rows T"] | None = None
+) -> Iterator[Batch]:
+    """Cut encoded rows into batches for scoring.
+
+    Args:
+        parts: the rows.
+        preference: one row for all of them, or one for each row of every part.
+    """
     for part in parts:
         for at in range(0, len(part), SCORE_ROWS):
-            yield make_batch(part.slice(at, min(at + SCORE_ROWS, len(part))))
+            end = min(at + SCORE_ROWS, len(part))
+            batch = make_batch(part.slice(at, end))
+            if preference is None:
+                yield batch
+            elif len(preference) == 1:
+                yield batch.preferring(preference[0])
+            else:
+                yield replace(batch, preference=preference[at:end])
 
 
 def write_scores(scores: pl.DataFrame, path: Path) -> None:

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from paretorank.training import FitReport
 from paretorank.workflows.evaluate import evaluate_frame
 from paretorank.workflows.ingest import Prepared, ingest_request, prepare
 from paretorank.workflows.predict import load_model, predict_frame
+from paretorank.workflows.preference import Preferred
 from paretorank.workflows.run_folder import RunFolder
 from paretorank.workflows.scored_log import refuse_another_log
 from paretorank.workflows.train import train_run
@@ -93,12 +94,22 @@ class Ranker:
         self._fitted = (run.model, prepared.encoder())
         return self
 
-    def predict(self, rows: Any) -> pl.DataFrame:
-        """Score rows: one column per task, in the order of the rows, after the keys."""
-        model, encoder = self._require()
-        return predict_frame(model, encoder, self.config, as_frame(rows))
+    def predict(self, rows: Any, *, preference: Preferred = None) -> pl.DataFrame:
+        """Score rows: one column per task, in the order of the rows, after the keys.
 
-    def evaluate(self, rows: Any = None, *, by: str | None = None) -> EvaluationResult:
+        A preference, {"click": 0.7, "like": 0.3} or columns of the rows {"click": "w_click"}, is
+        for models that read one.
+        """
+        model, encoder = self._require()
+        return predict_frame(model, encoder, self.config, as_frame(rows), preference=preference)
+
+    def evaluate(
+        self,
+        rows: Any = None,
+        *,
+        by: str | None = None,
+        preference: Mapping[str, float] | None = None,
+    ) -> EvaluationResult:
         """Compute the metrics on rows with labels; on the log's test split where absent."""
         model, encoder = self._require()
         frame = None if rows is None else as_frame(rows)
@@ -106,7 +117,15 @@ class Ranker:
         if frame is None and self._folder is not None:
             refuse_another_log(self._folder, self.config)
             split_from = self._folder.split_from
-        return evaluate_frame(model, encoder, self.config, rows=frame, by=by, split_from=split_from)
+        return evaluate_frame(
+            model,
+            encoder,
+            self.config,
+            rows=frame,
+            by=by,
+            split_from=split_from,
+            preference=preference,
+        )
 
     def save(self, folder: str | Path) -> None:
         """Write configuration, encoder and weights into a folder that `load` reads."""
