@@ -88,7 +88,7 @@ def measure(
     n_resamples: int,
     generator: np.random.Generator,
 ) -> Measured:
-    """Return the metrics of models that have scored the same rows."""
+    """Return the metrics of models that have scored the same rows; users are the first one's."""
     first = models[0]
     user = first.user if first.user is not None else np.arange(len(first))
     known = np.unique(user)

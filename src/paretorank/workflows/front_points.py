@@ -1,7 +1,6 @@
 """The points of a front: finished runs, or one run at many preferences."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,11 +76,9 @@ def front_of(
         _refuse_other_rows(runs[0], logs[0], run, log, wanted)
     names = _names([run.path for run in runs])
     points = [
-        # Users are coded per run; the same rows have the same users.
-        Point(name, (settings or {}).get(run.path.name, {}), replace(log.rows, user=None))
+        Point(name, (settings or {}).get(run.path.name, {}), log.rows)
         for name, run, log in zip(names, runs, logs, strict=True)
     ]
-    points[0] = replace(points[0], scored=logs[0].rows)
     return report_front(points, wanted, options)
 
 
@@ -121,7 +118,7 @@ def front_of_preferences(
         listener=listener,
     )
     points = [
-        Point(" ".join(f"{task}={share:.2g}" for task, share in shares.items()), shares, log.rows)
+        Point(" ".join(f"{task}={share:.3g}" for task, share in shares.items()), shares, log.rows)
         for shares, log in zip(preferences, logs, strict=True)
     ]
     return report_front(points, wanted, options)

@@ -140,9 +140,8 @@ def score_preferences(
     extra = [frame.select(list(wanted)).head(0).collect()]
 
     scores: list[list[np.ndarray]] = [[] for _ in chosen]
-    for chunk in stream(
-        frame.select(list(dict.fromkeys(needed))), stage="score", listener=listener
-    ):
+    chunks = frame.select(list(dict.fromkeys(needed)))
+    for chunk in stream(chunks, stage="score", listener=listener):
         part = encode_rows(chunk, encoder, config.data)
         parts.append(part)
         extra.append(chunk.select(list(wanted)))
