@@ -195,6 +195,10 @@ def _picks(front: Front, at_least: Mapping[str, float]) -> dict[str, str | None]
             names.index(name): front.objectives[names.index(name)].sign * value
             for name, value in at_least.items()
         }
-        kept = ", ".join(f"{name} >= {value:g}" for name, value in at_least.items())
+        kept = ", ".join(
+            f"{name} {'>=' if front.objectives[names.index(name)].higher_is_better else '<='} "
+            f"{value:g}"
+            for name, value in at_least.items()
+        )
         found[f"best {names[free]} with {kept}"] = within(costs, free, bounds)
     return {rule: None if at is None else front.names[at] for rule, at in found.items()}
