@@ -1,10 +1,10 @@
 """One model for every trade-off: each step draws a preference, which weighs the losses.
 
-Sources: Navon et al., Learning the Pareto Front with Hypernetworks, ICLR 2021, algorithm 1 (a
+Source: Navon et al., Learning the Pareto Front with Hypernetworks, ICLR 2021, algorithm 1 (a
     preference per step from a Dirichlet distribution; linear); Ruchte and Grabocka, Scalable Pareto
     Front Approximation for Deep Multi-Objective Learning, ICDM 2021, section IV (cosine); Lin et
     al., Smooth Tchebycheff Scalarization for Multi-Objective Optimization, ICML 2024, section 3.
-Source: TorchJD 0.18, `torchjd.scalarization`, for the arithmetic of the three scalarisations.
+The arithmetic of the three scalarisations is that of TorchJD 0.18, `torchjd.scalarization`.
 The model reads the preference, see `model.preference`. Here r . L falls with large r_k L_k, so more
 preference means less loss; the cosine of COSMOS pulls the other way, towards losses in proportion
 to r, and must stay small. Loss divided by what it was in the first steps makes preferences mean the

@@ -54,15 +54,9 @@ def front(
 
     With it: its hypervolume, points to pick by rule, and what each step along it costs.
     """
-    from paretorank.workflows.front import FrontOptions  # imports torch; `--help` must not
-    from paretorank.workflows.front_grid import BoundsGrid
+    from paretorank.workflows.front_grid import BoundsGrid  # imports torch; `--help` must not
 
-    options = FrontOptions(
-        objectives=tuple(objective),
-        reference=numbers(reference, "--reference"),
-        at_least=numbers(at_least, "--at-least"),
-        n_resamples=resamples,
-    )
+    options = _options(objective, reference, at_least, resamples)
     folder = out
     if bounds_grid:
         own = _grid_folder(paths)
@@ -72,15 +66,27 @@ def front(
     else:
         report = _of_runs(paths, options, split, points)
         folder = out or (paths[0] if len(paths) == 1 else None)
-    written = [] if folder is None else _write(report, folder)
+    if folder is not None:
+        _write(report, folder)
     if as_json:
         echo_json(report.to_json())
         return
     echo_front(f"{split} rows", report)
-    for path in written:
-        note(f"written: {path}")
     if folder is None:
         echo("nothing is written without --out FOLDER")
+
+
+def _options(
+    objectives: list[str], reference: str, at_least: str, n_resamples: int
+) -> "FrontOptions":
+    from paretorank.workflows.front import FrontOptions
+
+    return FrontOptions(
+        objectives=tuple(objectives),
+        reference=numbers(reference, "--reference"),
+        at_least=numbers(at_least, "--at-least"),
+        n_resamples=n_resamples,
+    )
 
 
 def _of_runs(
@@ -123,11 +129,12 @@ def _of_bounds(
         return front_of(runs, options, split=split, settings=settings, listener=listener)
 
 
-def _write(report: "FrontReport", folder: Path) -> list[Path]:
+def _write(report: "FrontReport", folder: Path) -> None:
     from paretorank.foundation.files import write_json
     from paretorank.workflows.front_plot import write_plot
 
     path = folder / "front.json"
     write_json(path, report.to_json())
     plot = write_plot(report, folder)
-    return [path] if plot is None else [path, plot]
+    for written in filter(None, (path, plot)):
+        note(f"written: {written}")

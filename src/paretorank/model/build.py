@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paretorank.architectures import Architecture, ArchitectureConfig, PEPNetConfig
+from paretorank.architectures import Architecture, PEPNetConfig
 from paretorank.blocks import OutputBank, TowerBank
 from paretorank.data.layout import Layout
 from paretorank.embedding import FeatureBank, Wide
@@ -46,11 +46,9 @@ def build_model(
     interaction = config.interaction.build(
         in_dim=bank.out_dim, fields=bank.fields(), generator=_generator(seed, "interaction")
     )
-    per_task = config.preference.added_inputs_per_task if config.preference else 0
-    in_dim = bank.out_dim if interaction is None else interaction.out_dim
     architecture = _build_architecture(
-        config.architecture,
-        in_dim=in_dim + per_task * len(tasks),
+        config,
+        in_dim=bank.out_dim if interaction is None else interaction.out_dim,
         n_tasks=len(tasks),
         prior_dims=bank.prior_dims,
         generator=_generator(seed, "architecture"),
@@ -68,7 +66,7 @@ def build_model(
     )
     heads = Heads(tasks)
     output = OutputBank(relation.out_dim, heads.n_outputs, generator=_generator(seed, "outputs"))
-    wide = Wide(layout, n_tasks=len(tasks)) if config.wide else None
+    widths = (architecture.out_dim, relation.out_dim)
     return MultiTaskRanker(
         tuple(tasks),
         bank=bank,
@@ -77,17 +75,10 @@ def build_model(
         relation=relation,
         output=output,
         heads=heads,
-        wide=wide,
+        wide=Wide(layout, n_tasks=len(tasks)) if config.wide else None,
         interaction=interaction,
         position=position,
-        preference=_preference(
-            config,
-            tuple(tasks),
-            width=architecture.out_dim,
-            hidden_width=relation.out_dim,
-            n_outputs=heads.n_outputs,
-            seed=seed,
-        ),
+        preference=_preference(config, tuple(tasks), widths, heads.n_outputs, seed),
     )
 
 
@@ -115,9 +106,7 @@ def _position(config: ModelConfig, layout: Layout, n_tasks: int) -> PositionBias
 def _preference(
     config: ModelConfig,
     task_names: tuple[str, ...],
-    *,
-    width: int,
-    hidden_width: int,
+    widths: tuple[int, int],
     n_outputs: Sequence[int],
     seed: int,
 ) -> Preference | None:
@@ -125,28 +114,30 @@ def _preference(
         return None
     return config.preference.build(
         preference_vector(config.preference.default, task_names, key="model.preference.default"),
-        width=width,
-        hidden_width=hidden_width,
+        width=widths[0],
+        hidden_width=widths[1],
         n_outputs=n_outputs,
         generator=_generator(seed, "preference"),
     )
 
 
 def _build_architecture(
-    config: ArchitectureConfig,
+    config: ModelConfig,
     *,
     in_dim: int,
     n_tasks: int,
     prior_dims: Sequence[int],
     generator: torch.Generator,
 ) -> Architecture:
-    match config:
-        case PEPNetConfig():
-            return config.build(
+    if config.preference is not None:
+        in_dim += config.preference.added_inputs_per_task * n_tasks
+    match config.architecture:
+        case PEPNetConfig() as pepnet:
+            return pepnet.build(
                 in_dim=in_dim, n_tasks=n_tasks, prior_dims=prior_dims, generator=generator
             )
-        case _:
-            return config.build(in_dim=in_dim, n_tasks=n_tasks, generator=generator)
+        case other:
+            return other.build(in_dim=in_dim, n_tasks=n_tasks, generator=generator)
 
 
 def _generator(seed: int, name: str) -> torch.Generator:
