@@ -37,6 +37,7 @@ KINDS = [
     "imtl_l",
     "mean",
     "pbi",
+    "preference",
     "random",
     "stch",
     "sum",

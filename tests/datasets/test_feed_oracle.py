@@ -10,8 +10,9 @@ from sklearn.metrics import roc_auc_score
 
 from paretorank.datasets.feed import FeedData, simulate_feed
 from paretorank.datasets.feed_config import LABEL_COLUMNS, FeedConfig
-from paretorank.datasets.feed_oracle import _candidate_gains, bayes_auc, oracle_front, rank_auc
+from paretorank.datasets.feed_oracle import bayes_auc, oracle_front, rank_auc
 from paretorank.datasets.feed_policy import examination
+from paretorank.datasets.feed_slates import Slates
 
 WEIGHTS = np.array([[1.0, 0.0], [0.9, 0.1], [0.5, 0.5], [0.1, 0.9], [0.02, 0.98], [0.0, 1.0]])
 
@@ -83,7 +84,9 @@ def test_no_point_of_the_front_dominates_another(data: FeedData) -> None:
 
 def test_no_other_slate_is_better(data: FeedData) -> None:
     weight = np.array([[0.3, 0.7]])
-    gain = _candidate_gains(data, ("click", "like"), 1, 5, seed=3)[0]
+    gain = Slates.drawn(
+        data, ("click", "like"), n_requests=1, n_candidates=5, n_places=3, seed=3
+    ).gain[0]
     looked_at = examination(data.config, np.arange(3))
     best = max(
         float(looked_at @ gain[list(slate)] @ weight[0])
@@ -95,7 +98,9 @@ def test_no_other_slate_is_better(data: FeedData) -> None:
 
 
 def test_gains_of_candidates_follow_the_truth_of_the_log(data: FeedData) -> None:
-    gain = _candidate_gains(data, ("click", "like", "watch"), 20, 200, seed=0)
+    gain = Slates.drawn(
+        data, ("click", "like", "watch"), n_requests=20, n_candidates=200, n_places=8
+    ).gain
     assert 0 < gain[..., 0].mean() < data.truth["attractiveness"].mean()
     assert (gain[..., 1] < gain[..., 0]).all()
     assert gain[..., 2].mean() > 1

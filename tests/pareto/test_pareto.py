@@ -21,6 +21,7 @@ from paretorank.pareto import (
     non_dominated,
     ranks,
     reference_point,
+    simplex_lattice,
     weighted_sum,
     within,
 )
@@ -134,3 +135,27 @@ def test_an_unknown_objective_is_refused() -> None:
 def test_values_must_fit_names_and_objectives() -> None:
     with pytest.raises(ValueError, match="must have shape"):
         Front((Objective("a"),), ("x", "y"), np.zeros((1, 1)))
+
+
+def test_shares_on_a_grid_are_the_finest_that_fit() -> None:
+    assert simplex_lattice(2, 5).tolist() == [
+        [1, 0],
+        [0.75, 0.25],
+        [0.5, 0.5],
+        [0.25, 0.75],
+        [0, 1],
+    ]
+    assert simplex_lattice(3, 9).tolist() == [
+        [1.0, 0.0, 0.0],
+        [0.5, 0.5, 0.0],
+        [0.5, 0.0, 0.5],
+        [0.0, 1.0, 0.0],
+        [0.0, 0.5, 0.5],
+        [0.0, 0.0, 1.0],
+    ]
+    assert len(simplex_lattice(3, 10)) == 10
+
+
+def test_corners_are_on_the_grid_even_if_they_are_too_many() -> None:
+    assert simplex_lattice(4, 1).tolist() == np.eye(4).tolist()
+    assert simplex_lattice(1, 7).tolist() == [[1.0]]

@@ -36,6 +36,7 @@ from paretorank.balancing.nash import Nash, NashConfig
 from paretorank.balancing.nash_mtl_conic import NashMTLConic, NashMTLConicConfig
 from paretorank.balancing.paperec import PAPERec, PAPERecConfig
 from paretorank.balancing.pe_ltr import PELTR, PELTRConfig
+from paretorank.balancing.preference import PreferenceConfig, PreferenceDraws
 from paretorank.balancing.prioritisation import Prioritisation, PrioritisationConfig, priority
 from paretorank.balancing.random_weights import RandomConfig, RandomWeights
 from paretorank.balancing.scalarizers import (
@@ -129,6 +130,7 @@ BalancerConfig = Annotated[
     | NashConfig
     | PELTRConfig
     | TrimmedMeanConfig
+    | PreferenceConfig
     | UPGradConfig
     | UWConfig,
     Field(discriminator="kind"),
@@ -205,6 +207,8 @@ __all__ = [
     "PCGradConfig",
     "PELTRConfig",
     "PeriodicSection",
+    "PreferenceConfig",
+    "PreferenceDraws",
     "PresentTasks",
     "PresentWeights",
     "Prioritisation",

@@ -47,6 +47,10 @@ class LossBalancer(Scalarizer):  # type: ignore[misc]  # TorchJD is not type-che
             return values[present].sum()
         return self.total(values, present)
 
+    def draw_preference(self) -> Float[Tensor, " T"] | None:
+        """Return what the coming step is to prefer, for a model that reads it; None by default."""
+        return None
+
     @abstractmethod
     def total(self, values: Float[Tensor, " T"], present: Bool[Tensor, " T"]) -> Float[Tensor, ""]:
         """Return the total; at least one task is present, absent ones are NaN in `values`."""

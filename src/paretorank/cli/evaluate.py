@@ -7,7 +7,7 @@ from typer import Option
 
 from paretorank.cli.console import echo_json, progress_bars
 from paretorank.cli.metrics_table import echo_metrics
-from paretorank.cli.options import AsJson, NoCalibration, RunPath
+from paretorank.cli.options import AsJson, NoCalibration, Preference, RunPath, numbers
 
 
 def evaluate(
@@ -21,6 +21,7 @@ def evaluate(
         int | None, Option(min=0, help="Bootstrap samples behind intervals.")
     ] = None,
     no_calibration: NoCalibration = False,
+    preference: Preference = "",
     as_json: AsJson = False,
 ) -> None:
     """Score rows with a finished run and print its metrics with intervals."""
@@ -36,6 +37,7 @@ def evaluate(
             by=by,
             n_resamples=resamples,
             is_calibrated=not no_calibration,
+            preference=numbers(preference, "--preference") if preference else None,
             listener=listener,
         )
     if as_json:

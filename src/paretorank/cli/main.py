@@ -16,6 +16,7 @@ from paretorank.cli.demo import demo
 from paretorank.cli.doctor import doctor
 from paretorank.cli.evaluate import evaluate
 from paretorank.cli.explain import explain
+from paretorank.cli.front import front
 from paretorank.cli.ingest import ingest
 from paretorank.cli.init import init
 from paretorank.cli.predict import predict
@@ -41,6 +42,7 @@ COMMANDS = (
     calibrate,
     compare,
     predict,
+    front,
     explain,
     doctor,
 )

@@ -1,12 +1,20 @@
 """`paretorank predict`: scores for new rows."""
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 from typer import Option
 
 from paretorank.cli.console import echo, echo_json, progress_bars
-from paretorank.cli.options import AsJson, NoCalibration, RunPath
+from paretorank.cli.options import (
+    AsJson,
+    NoCalibration,
+    Preference,
+    RunPath,
+    assignments,
+    numbers,
+)
 from paretorank.foundation.errors import ConfigError
 
 
@@ -15,6 +23,10 @@ def predict(
     data: Annotated[Path, Option(help="Rows to score: Parquet, CSV or Arrow.")],
     out: Annotated[Path, Option(help="Where the scores go: .parquet or .csv.")],
     no_calibration: NoCalibration = False,
+    preference: Preference = "",
+    preference_columns: Annotated[
+        str, Option(metavar="TASK=COLUMN,...", help="Columns with the shares of each row.")
+    ] = "",
     as_json: AsJson = False,
 ) -> None:
     """Score rows and write one named column per task, in the order of the rows."""
@@ -32,11 +44,26 @@ def predict(
             f"--out {out} is the input, or ends neither in .parquet nor in .csv.",
             hint="For instance: --out scores.parquet.",
         )
+    if preference and preference_columns:
+        raise ConfigError(
+            "--preference and --preference-columns are both given.", hint="Give one of them."
+        )
+    chosen: Mapping[str, float] | Mapping[str, str] | None = None
+    if preference:
+        chosen = numbers(preference, "--preference")
+    elif preference_columns:
+        chosen = assignments(preference_columns, "--preference-columns")
     model, encoder, config = load_model(RunFolder(run))
     calibration = None if no_calibration else read_calibration(RunFolder(run))
     with progress_bars() as listener:
         scores = predict_frame(
-            model, encoder, config, as_frame(data), calibration=calibration, listener=listener
+            model,
+            encoder,
+            config,
+            as_frame(data),
+            calibration=calibration,
+            preference=chosen,
+            listener=listener,
         )
     write_scores(scores, out)
     if as_json:

@@ -17,7 +17,12 @@ from paretorank.config.run import RunConfig
 from paretorank.evaluation import Monitor
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
-from paretorank.model import ModelConfig, refuse_unfit, refuse_unknown_position
+from paretorank.model import (
+    ModelConfig,
+    refuse_unfit,
+    refuse_unknown_position,
+    refuse_unpaired_preference,
+)
 from paretorank.schema import CategoricalFeature, NumericFeature
 from paretorank.tasks import (
     TaskGraph,
@@ -61,6 +66,7 @@ def parse_config(
         Monitor(config.training.early_stopping.monitor, config.label_specs())
         refuse_unfit(config.model, config.features, config.statistics)
         refuse_unknown_durations(config.tasks, config.features)
+        refuse_unpaired_preference(config.model, config.balancer, list(config.tasks))
         refuse_scattered_requests(config.tasks, config.training.loader.shuffle)
         if config.model.relations.replaces_losses:
             refuse_dropped_losses(config.tasks, config.model.relations.kind)

@@ -4,7 +4,7 @@ Shapes: B rows, F categorical columns, M numeric columns, T tasks, L values of a
 groups of rows that agree in what their requests have in common.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -70,6 +70,8 @@ class Batch:
     row: Int[Tensor, " B"]
     shared: SharedPart | None = None
     """What requests have in common, if it was put aside."""
+    preference: Float[Tensor, "B T"] | None = None
+    """How much each task is to count for a model that can be told; None is the model's default."""
 
     def __len__(self) -> int:
         return len(self.row)
@@ -86,7 +88,12 @@ class Batch:
             self.request.to(device),
             self.row.to(device),
             None if self.shared is None else self.shared.to(device),
+            None if self.preference is None else self.preference.to(device),
         )
+
+    def preferring(self, preference: Float[Tensor, " T"]) -> "Batch":
+        """Return the same rows, all with one preference."""
+        return replace(self, preference=preference.expand(len(self), -1))
 
 
 def make_batch(rows: EncodedRows, shared: SharedColumns | None = None) -> Batch:

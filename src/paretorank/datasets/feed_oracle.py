@@ -8,16 +8,12 @@ from collections.abc import Sequence
 
 import numpy as np
 import polars as pl
-from jaxtyping import Bool, Float, Int, Num
+from jaxtyping import Bool, Float, Num
 from scipy.stats import rankdata
 
 from paretorank.datasets.feed import FeedData
 from paretorank.datasets.feed_config import LABEL_COLUMNS, NESTED
-from paretorank.datasets.feed_outcomes import Chances, chances
-from paretorank.datasets.feed_policy import examination
-from paretorank.datasets.feed_tables import LOG_START_MS
-from paretorank.datasets.feed_world import TABS, Impressions, task_affinities
-from paretorank.foundation.seeds import named_generator
+from paretorank.datasets.feed_slates import Slates
 
 SLATE_TASKS = ("click", *NESTED, "watch")
 """Tasks whose feedback a slate can be made for."""
@@ -77,14 +73,11 @@ def oracle_front(
     """
     places = n_places or data.config.request_size
     _check_front(data, tasks, weights, n_candidates=n_candidates, n_places=places)
-    gain = _candidate_gains(data, tasks, n_requests, n_candidates, seed)
-    looked_at = examination(data.config, np.arange(places)).astype(np.float64)
+    slates = Slates.drawn(
+        data, tasks, n_requests=n_requests, n_candidates=n_candidates, n_places=places, seed=seed
+    )
     columns = {f"weight_{task}": weights[:, k] for k, task in enumerate(tasks)}
-    points = np.empty(weights.shape)
-    for index, weight in enumerate(weights):
-        order = np.argsort(-(gain @ weight), axis=1, kind="stable")[:, :places]
-        shown = np.take_along_axis(gain, order[:, :, None], axis=1)
-        points[index] = np.einsum("p,rpt->t", looked_at, shown) / n_requests
+    points = np.array([slates.value(slates.gain @ weight) for weight in weights])
     columns |= {task: points[:, k] for k, task in enumerate(tasks)}
     return pl.DataFrame(columns)
 
@@ -110,49 +103,3 @@ def _check_front(
             f"`n_candidates` must be between {n_places} places and {data.config.n_items} items,"
             f" got {n_candidates}"
         )
-
-
-def _candidate_gains(
-    data: FeedData, tasks: Sequence[str], n_requests: int, n_candidates: int, seed: int
-) -> Float[np.ndarray, "R C T"]:
-    """Return the value of every candidate at an examined place."""
-    rows = _candidates(data, n_requests, n_candidates, named_generator(seed, "feed", "front"))
-    examined = np.ones(len(rows.user), dtype=np.float32)
-    true = chances(data.config, task_affinities(data.world, rows), data.intercepts, examined)
-    gains = [_gain(true, task) for task in tasks]
-    return np.stack(gains, axis=1).reshape(n_requests, n_candidates, len(tasks))
-
-
-def _gain(true: Chances, task: str) -> Float[np.ndarray, " B"]:
-    if task == "click":
-        gain = true.attractiveness
-    elif task == "watch":
-        gain = true.attractiveness * true.watch_given_click_s
-    else:
-        gain = true.attractiveness * true.given_click[task]
-    return np.asarray(gain, dtype=np.float64)
-
-
-def _candidates(
-    data: FeedData, n_requests: int, n_candidates: int, generator: np.random.Generator
-) -> Impressions:
-    """Return the impressions that requests of the log could have had."""
-    row = generator.integers(data.log.height, size=n_requests)
-    tab = data.log["tab"].gather(pl.Series(row)).replace_strict(TABS, range(len(TABS)))
-
-    def per_candidate(values: Num[np.ndarray, " R"]) -> Int[np.ndarray, " B"]:
-        return np.repeat(values, n_candidates)
-
-    popularity = data.world.items.popularity
-    item = [
-        generator.choice(len(popularity), n_candidates, replace=False, p=popularity)
-        for _ in range(n_requests)
-    ]
-    return Impressions(
-        user=per_candidate(data.log["user_id"].to_numpy()[row]),
-        item=np.concatenate(item).astype(np.int32),
-        request=per_candidate(np.arange(n_requests, dtype=np.int32)),
-        position=np.zeros(n_requests * n_candidates, dtype=np.int32),
-        time_ms=per_candidate(data.log["time_ms"].to_numpy()[row] - LOG_START_MS),
-        tab=per_candidate(tab.to_numpy().astype(np.int32)),
-    )

@@ -8,6 +8,7 @@ from paretorank.evaluation.gate import GateConfig
 from paretorank.evaluation.intervals import Interval, bootstrap_intervals
 from paretorank.evaluation.monitor import MEAN_GAIN, Monitor
 from paretorank.evaluation.multitask_gain import multitask_gain, relative_gain
+from paretorank.evaluation.paired import Measured, TaskMetric, measure, task_metrics
 from paretorank.evaluation.result import EVERYTHING, EvaluationResult
 from paretorank.evaluation.rows import ScoredRows
 from paretorank.evaluation.seesaw import Seesaw, in_words, seesaw
@@ -24,9 +25,11 @@ __all__ = [
     "GateConfig",
     "Interval",
     "MeanGain",
+    "Measured",
     "Monitor",
     "ScoredRows",
     "Seesaw",
+    "TaskMetric",
     "Verdict",
     "View",
     "bootstrap_intervals",
@@ -34,8 +37,10 @@ __all__ = [
     "corrected",
     "evaluate_rows",
     "in_words",
+    "measure",
     "multitask_gain",
     "relative_gain",
     "seesaw",
+    "task_metrics",
     "views_of",
 ]

@@ -6,13 +6,14 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from paretorank.architectures import Architecture, ArchitectureConfig, PEPNetConfig
+from paretorank.architectures import Architecture, PEPNetConfig
 from paretorank.blocks import OutputBank, TowerBank
 from paretorank.data.layout import Layout
 from paretorank.embedding import FeatureBank, Wide
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.seeds import derive_seed
 from paretorank.model.position_bias import PositionBias
+from paretorank.model.preference import Preference, preference_vector
 from paretorank.model.ranker import MultiTaskRanker
 from paretorank.model.settings import ModelConfig
 from paretorank.relations import Dependencies
@@ -48,7 +49,7 @@ def build_model(
         in_dim=bank.out_dim, fields=bank.fields(), generator=_generator(seed, "interaction")
     )
     architecture = _build_architecture(
-        config.architecture,
+        config,
         in_dim=bank.out_dim if interaction is None else interaction.out_dim,
         n_tasks=len(tasks),
         prior_dims=bank.prior_dims,
@@ -66,7 +67,7 @@ def build_model(
         graph, in_dim=towers.out_dim, generator=_generator(seed, "relations")
     )
     output = OutputBank(relation.out_dim, heads.n_outputs, generator=_generator(seed, "outputs"))
-    wide = Wide(layout, n_tasks=len(tasks)) if config.wide else None
+    widths = (architecture.out_dim, relation.out_dim)
     return MultiTaskRanker(
         tuple(tasks),
         bank=bank,
@@ -75,9 +76,10 @@ def build_model(
         relation=relation,
         output=output,
         heads=heads,
-        wide=wide,
+        wide=Wide(layout, n_tasks=len(tasks)) if config.wide else None,
         interaction=interaction,
         position=position,
+        preference=_preference(config, tuple(tasks), widths, heads.n_outputs, seed),
     )
 
 
@@ -110,21 +112,41 @@ def _position(config: ModelConfig, layout: Layout, n_tasks: int) -> PositionBias
     return PositionBias(layout, config.position, n_tasks=n_tasks)
 
 
+def _preference(
+    config: ModelConfig,
+    task_names: tuple[str, ...],
+    widths: tuple[int, int],
+    n_outputs: Sequence[int],
+    seed: int,
+) -> Preference | None:
+    if config.preference is None:
+        return None
+    return config.preference.build(
+        preference_vector(config.preference.default, task_names, key="model.preference.default"),
+        width=widths[0],
+        hidden_width=widths[1],
+        n_outputs=n_outputs,
+        generator=_generator(seed, "preference"),
+    )
+
+
 def _build_architecture(
-    config: ArchitectureConfig,
+    config: ModelConfig,
     *,
     in_dim: int,
     n_tasks: int,
     prior_dims: Sequence[int],
     generator: torch.Generator,
 ) -> Architecture:
-    match config:
-        case PEPNetConfig():
-            return config.build(
+    if config.preference is not None:
+        in_dim += config.preference.added_inputs_per_task * n_tasks
+    match config.architecture:
+        case PEPNetConfig() as pepnet:
+            return pepnet.build(
                 in_dim=in_dim, n_tasks=n_tasks, prior_dims=prior_dims, generator=generator
             )
-        case _:
-            return config.build(in_dim=in_dim, n_tasks=n_tasks, generator=generator)
+        case other:
+            return other.build(in_dim=in_dim, n_tasks=n_tasks, generator=generator)
 
 
 def _generator(seed: int, name: str) -> torch.Generator:

@@ -20,6 +20,7 @@ from paretorank.embedding import FeatureBank, Interaction, Wide
 from paretorank.losses import Requests, fill_unobserved, reduce_losses
 from paretorank.model.cut import Cut
 from paretorank.model.position_bias import PositionBias
+from paretorank.model.preference import Preference
 from paretorank.relations import Relation, RowLosses, Seen
 from paretorank.tasks import Heads
 
@@ -64,6 +65,7 @@ class MultiTaskRanker(nn.Module):
         wide: Wide | None,
         interaction: Interaction | None = None,
         position: PositionBias | None = None,
+        preference: Preference | None = None,
     ) -> None:
         super().__init__()
         self.task_names = task_names
@@ -76,6 +78,8 @@ class MultiTaskRanker(nn.Module):
         self.wide = wide
         self.interaction = interaction
         self.position = position
+        even = torch.full((len(task_names),), 1.0 / len(task_names))
+        self.preference = preference or Preference(even)
 
     @property
     def in_dim(self) -> int:
@@ -124,12 +128,16 @@ class MultiTaskRanker(nn.Module):
 
     def _run(self, batch: Batch, *, with_cut: bool = False) -> _Forward:
         batch = batch if self.position is None else self.position.hide(batch)
+        preferred = self.preference.of(batch)
         x, extras = self.bank.inputs(batch)
         if self.interaction is not None:
             x = self.interaction(whole_rows(x))
+        x, extras = self.preference.at_input(x, extras, preferred)
         h, cut = self._represent(x, extras) if with_cut else (self.architecture(x, extras), None)
+        h = self.preference.at_representation(h, preferred)
         related = self.relation(self.towers(h))
         outputs: Tensor = self.output(related.hidden)
+        outputs = self.preference.at_output(outputs, related.hidden, preferred)
         logits = self.output.logits(outputs)
         if self.wide is not None:
             logits = logits + self.wide(batch)

@@ -1,11 +1,21 @@
 """What the model is made of."""
 
+from typing import Annotated
+
 from pydantic import Field, PositiveFloat, PositiveInt
 
 from paretorank.architectures import ArchitectureConfig, MMoEConfig
 from paretorank.embedding import InteractionConfig, NoInteractionConfig
 from paretorank.foundation.section import Section
+from paretorank.model.preference_concat import ConcatPreferenceConfig
+from paretorank.model.preference_film import FiLMPreferenceConfig
+from paretorank.model.preference_hypernetwork import HypernetworkPreferenceConfig
 from paretorank.relations import RelationConfig, UnrelatedConfig
+
+PreferenceInputConfig = Annotated[
+    FiLMPreferenceConfig | ConcatPreferenceConfig | HypernetworkPreferenceConfig,
+    Field(discriminator="kind"),
+]
 
 
 class ModelConfig(Section):
@@ -29,5 +39,8 @@ class ModelConfig(Section):
     position: str | None = None
     """Feature that says where a row was shown: it adds a number of its own to every logit in
     training, and is unknown to the rest of the model and to scores."""
+    preference: PreferenceInputConfig | None = None
+    """Where the model reads how much each task is to count, so that one model serves every
+    trade-off; trained with balancer.kind = "preference"."""
     wide: bool = True
     """Add a linear model per task over all codes and numbers."""

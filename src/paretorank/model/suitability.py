@@ -1,11 +1,13 @@
 """Whether a model can be built on the features of a configuration, asked before any work."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 
 from paretorank.architectures import PEPNetConfig
+from paretorank.balancing import BalancerConfig, PreferenceConfig
 from paretorank.embedding import FMConfig, InputField, NoInteractionConfig, equal_dim
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
+from paretorank.model.preference import preference_vector
 from paretorank.model.settings import ModelConfig
 from paretorank.schema import CategoricalFeature, FeatureConfig, SequenceFeature
 
@@ -32,6 +34,31 @@ def refuse_unfit(
             f"{architecture.kind!r} reads embeddings of each task's own, which do not interact.",
             hint='Set model.interaction.kind = "none", or choose another architecture.',
         )
+
+
+def refuse_unpaired_preference(
+    config: ModelConfig, balancer: BalancerConfig, task_names: Sequence[str]
+) -> None:
+    """Refuse a model that reads preferences nobody draws, and preferences that nobody reads.
+
+    Raises:
+        ConfigError: only one of `model.preference` and `balancer.kind = "preference"` is there, or
+            the default preference is none.
+    """
+    is_drawn = isinstance(balancer, PreferenceConfig)
+    if config.preference is None and is_drawn:
+        raise ConfigError(
+            'balancer.kind = "preference" draws preferences, but the model reads none.',
+            hint='Add [model.preference] with kind = "film".',
+        )
+    if config.preference is not None:
+        preference_vector(config.preference.default, task_names, key="model.preference.default")
+        if not is_drawn:
+            raise ConfigError(
+                f"model.preference reads preferences, but balancer.kind = {balancer.kind!r} draws "
+                "none, so that it would learn nothing.",
+                hint='Set balancer.kind = "preference", or leave model.preference out.',
+            )
 
 
 def _refuse_unknown(key: str, names: Collection[str], known: Collection[str]) -> None:

@@ -3,6 +3,7 @@
 from paretorank.pareto.dominance import dominates, non_dominated, ranks
 from paretorank.pareto.front import Exchange, Front
 from paretorank.pareto.hypervolume import hypervolume, reference_point
+from paretorank.pareto.lattice import simplex_lattice
 from paretorank.pareto.objectives import Objective, costs_of
 from paretorank.pareto.picks import (
     chebyshev,
@@ -27,6 +28,7 @@ __all__ = [
     "normalised",
     "ranks",
     "reference_point",
+    "simplex_lattice",
     "weighted_sum",
     "within",
 ]

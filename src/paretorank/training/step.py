@@ -56,6 +56,9 @@ def backward_step(
     Raises:
         TrainingError: a loss or a task's gradient is not finite; names the tasks and rows.
     """
+    preference = balancer.draw_preference() if isinstance(balancer, LossBalancer) else None
+    if preference is not None:
+        batch = batch.preferring(preference)
     result = model.training_losses(batch, with_cut=not isinstance(balancer, LossBalancer))
     losses, present = result.losses, result.present
     seen = torch.where(present, losses.detach(), 0.0)

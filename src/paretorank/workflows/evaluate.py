@@ -28,6 +28,7 @@ def evaluate_run(
     by: str | None = None,
     n_resamples: int | None = None,
     is_calibrated: bool = True,
+    preference: Mapping[str, float] | None = None,
     listener: Listener = silent,
 ) -> EvaluationResult:
     """Evaluate a finished run on one of its splits or, if given, on new rows with labels.
@@ -49,6 +50,7 @@ def evaluate_run(
         split_from=folder.split_from,
         n_resamples=n_resamples,
         calibration=read_calibration(folder) if is_calibrated else None,
+        preference=preference,
         listener=listener,
     )
 
@@ -64,11 +66,13 @@ def evaluate_frame(
     split_from: int = 0,
     n_resamples: int | None = None,
     calibration: Calibration | None = None,
+    preference: Mapping[str, float] | None = None,
     listener: Listener = silent,
 ) -> EvaluationResult:
     """Evaluate on new rows with labels or, where there are none, on a split of the log.
 
-    `split_from` is that of the prepared data set that the model was trained on.
+    `split_from` is that of the prepared data set that the model was trained on; `preference` is the
+    model's default where absent.
     """
     columns = {by: "--by"} if by else {}
     if calibration and calibration.segment:
@@ -81,6 +85,7 @@ def evaluate_frame(
         split=split,
         split_from=split_from,
         columns=columns,
+        preference=preference,
         listener=listener,
     )
     segments = {by: readable(log.columns[by])} if by else None

@@ -1,10 +1,13 @@
 """Scores for new rows: named columns per task, in the order of the rows."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import polars as pl
+from jaxtyping import Float
+from torch import Tensor
 
 from paretorank.calibration import Calibration
 from paretorank.config import RunConfig
@@ -22,6 +25,7 @@ from paretorank.foundation.progress import Listener, silent
 from paretorank.model import MultiTaskRanker, build_model, score_batches
 from paretorank.training.checkpoint import load_checkpoint
 from paretorank.training.trainer import BEST
+from paretorank.workflows.preference import Preferred, preferred_by
 from paretorank.workflows.run_folder import RunFolder
 
 SCORE_ROWS = 8192
@@ -58,9 +62,26 @@ def predict_frame(
     rows: pl.LazyFrame,
     *,
     calibration: Calibration | None = None,
+    preference: Preferred = None,
     listener: Listener = silent,
 ) -> pl.DataFrame:
-    """Score rows; the result has the keys that the rows have, then one column per task."""
+    """Score rows; the result has the keys that the rows have, then one column per task.
+
+    Args:
+        model: the network.
+        encoder: that it was trained with.
+        config: of the run.
+        rows: as in the log; no labels are needed.
+        calibration: maps that the scores pass through, if any.
+        preference: share of each task, or column of the rows that holds it; the model's default
+            where absent.
+        listener: hears of progress.
+
+    Raises:
+        ConfigError: the preference names no task, or the model cannot be told any.
+        DataError: the rows are not what the encoder expects, or hold no preference.
+    """
+    chosen = preferred_by(model, preference)
     segment = calibration.segment if calibration else None
     keys = [
         name
@@ -71,21 +92,22 @@ def predict_frame(
     ]
     frame = join_tables(rows, config.data.joins, config.folder).with_row_index(ROW_COLUMN)
     frame = _with_position(frame, config)
+    require_columns(frame, dict.fromkeys(chosen.columns, "--preference-columns"))
     require_columns(frame, encoder.columns)
     require_columns(frame, {segment: "the calibration"} if segment else {})
     refuse_unsuited(encoder.features, frame)
     refuse_unsuited_keys(config.data, config.statistics, frame)
-    kept = [*keys, *([segment] if segment else [])]
-    wanted = list(dict.fromkeys([ROW_COLUMN, *kept, *encoder.columns]))
-    kept = list(dict.fromkeys(kept))
+    kept = list(dict.fromkeys([*keys, *([segment] if segment else [])]))
+    wanted = list(dict.fromkeys([ROW_COLUMN, *kept, *chosen.columns, *encoder.columns]))
     parts = [frame.select(kept).head(0).collect()]
 
-    def encoded() -> Iterator[EncodedRows]:
+    def batches() -> Iterator[Batch]:
         for chunk in stream(frame.select(wanted), stage="predict", listener=listener):
             parts.append(chunk.select(kept))
-            yield encode_rows(chunk, encoder, config.data)
+            part = encode_rows(chunk, encoder, config.data)
+            yield from batches_of(iter([part]), chosen.of(chunk))
 
-    scores: np.ndarray = score_batches(model, batches_of(encoded()))
+    scores: np.ndarray = score_batches(model, batches())
     read = pl.concat(parts) if kept else pl.DataFrame()
     if calibration:
         texts = segment_texts(read[segment]) if segment else None
@@ -106,11 +128,25 @@ def _with_position(frame: pl.LazyFrame, config: RunConfig) -> pl.LazyFrame:
     return frame.with_columns(pl.lit(None, dtype=pl.Float64).alias(column))
 
 
-def batches_of(parts: Iterator[EncodedRows]) -> Iterator[Batch]:
-    """Cut encoded rows into batches for scoring."""
+def batches_of(
+    parts: Iterable[EncodedRows], preference: Float[Tensor, "rows T"] | None = None
+) -> Iterator[Batch]:
+    """Cut encoded rows into batches for scoring.
+
+    Args:
+        parts: the rows.
+        preference: one row for all of them, or one for each row of every part.
+    """
     for part in parts:
         for at in range(0, len(part), SCORE_ROWS):
-            yield make_batch(part.slice(at, min(at + SCORE_ROWS, len(part))))
+            end = min(at + SCORE_ROWS, len(part))
+            batch = make_batch(part.slice(at, end))
+            if preference is None:
+                yield batch
+            elif len(preference) == 1:
+                yield batch.preferring(preference[0])
+            else:
+                yield replace(batch, preference=preference[at:end])
 
 
 def segment_texts(column: pl.Series) -> np.ndarray:

@@ -3,7 +3,7 @@
 import shutil
 import tempfile
 import weakref
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from paretorank.workflows.calibration_fit import CalibrationWish
 from paretorank.workflows.evaluate import evaluate_frame
 from paretorank.workflows.ingest import Prepared, ingest_request, prepare
 from paretorank.workflows.predict import load_model, predict_frame
+from paretorank.workflows.preference import Preferred
 from paretorank.workflows.run_folder import RunFolder
 from paretorank.workflows.scored_log import refuse_another_log
 from paretorank.workflows.train import train_run
@@ -106,14 +107,27 @@ class Ranker:
         self._fitted, self._calibration = (run.model, prepared.encoder()), None
         return self
 
-    def predict(self, rows: Any, *, is_calibrated: bool = True) -> pl.DataFrame:
+    def predict(
+        self, rows: Any, *, is_calibrated: bool = True, preference: Preferred = None
+    ) -> pl.DataFrame:
         """Score rows: one column per task, in the order of the rows, after the keys.
 
-        Scores are calibrated if the ranker was, unless `is_calibrated` is false.
+        Args:
+            rows: as in the log; no labels are needed.
+            is_calibrated: whether scores pass through the maps of a ranker that was calibrated.
+            preference: {"click": 0.7, "like": 0.3} or columns of the rows {"click": "w_click"}, for
+                models that read one.
         """
         model, encoder = self._require()
         calibration = self._read_calibration() if is_calibrated else None
-        return predict_frame(model, encoder, self.config, as_frame(rows), calibration=calibration)
+        return predict_frame(
+            model,
+            encoder,
+            self.config,
+            as_frame(rows),
+            calibration=calibration,
+            preference=preference,
+        )
 
     def calibrate(
         self, rows: Any = None, *, method: Method = "auto", segment: str | None = None
@@ -136,7 +150,12 @@ class Ranker:
         return report
 
     def evaluate(
-        self, rows: Any = None, *, by: str | None = None, is_calibrated: bool = True
+        self,
+        rows: Any = None,
+        *,
+        by: str | None = None,
+        is_calibrated: bool = True,
+        preference: Mapping[str, float] | None = None,
     ) -> EvaluationResult:
         """Compute the metrics on rows with labels; on the log's test split where absent.
 
@@ -157,6 +176,7 @@ class Ranker:
             by=by,
             split_from=split_from,
             calibration=calibration,
+            preference=preference,
         )
 
     def save(self, folder: str | Path) -> None:

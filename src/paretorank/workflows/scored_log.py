@@ -3,8 +3,8 @@
 Shapes: N rows, T tasks.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import polars as pl
@@ -25,6 +25,7 @@ from paretorank.model import MultiTaskRanker, score_batches
 from paretorank.schema import SplitName
 from paretorank.workflows.ingest import ingest_request, log_digest
 from paretorank.workflows.predict import batches_of, load_model
+from paretorank.workflows.preference import preferred_by
 from paretorank.workflows.run_folder import RunFolder
 
 
@@ -91,12 +92,41 @@ def score_frame(
     split: SplitName = "test",
     split_from: int = 0,
     columns: Mapping[str, str] | None = None,
+    preference: Mapping[str, float] | None = None,
     listener: Listener = silent,
 ) -> ScoredLog:
     """Score new rows with labels or, where there are none, a split of the log.
 
-    `split_from` is that of the prepared data set that the model was trained on.
+    `split_from` is that of the prepared data set that the model was trained on; `preference` is the
+    model's default where absent.
     """
+    return score_preferences(
+        model,
+        encoder,
+        config,
+        [preference],
+        rows=rows,
+        split=split,
+        split_from=split_from,
+        columns=columns,
+        listener=listener,
+    )[0]
+
+
+def score_preferences(
+    model: MultiTaskRanker,
+    encoder: Encoder,
+    config: RunConfig,
+    preferences: Sequence[Mapping[str, float] | None],
+    *,
+    rows: pl.LazyFrame | None = None,
+    split: SplitName = "test",
+    split_from: int = 0,
+    columns: Mapping[str, str] | None = None,
+    listener: Listener = silent,
+) -> list[ScoredLog]:
+    """Score the same rows once for every preference; they are read and encoded once."""
+    chosen = [preferred_by(model, preference).of(pl.DataFrame()) for preference in preferences]
     request = ingest_request(config, rows, split_from=split_from)
     frame = prepare_frame(request, with_split=rows is None)
     if rows is None:
@@ -109,21 +139,20 @@ def score_frame(
     parts: list[EncodedRows] = []
     extra = [frame.select(list(wanted)).head(0).collect()]
 
-    def encoded() -> Iterator[EncodedRows]:
-        chunks = frame.select(list(dict.fromkeys(needed)))
-        for chunk in stream(chunks, stage="score", listener=listener):
-            part = encode_rows(chunk, encoder, config.data)
-            parts.append(part)
-            extra.append(chunk.select(list(wanted)))
-            yield part
-
-    scores = score_batches(model, batches_of(encoded()))
-    if not len(scores):
+    scores: list[list[np.ndarray]] = [[] for _ in chosen]
+    chunks = frame.select(list(dict.fromkeys(needed)))
+    for chunk in stream(chunks, stage="score", listener=listener):
+        part = encode_rows(chunk, encoder, config.data)
+        parts.append(part)
+        extra.append(chunk.select(list(wanted)))
+        for found, preference in zip(scores, chosen, strict=True):
+            found.append(score_batches(model, batches_of([part], preference)))
+    if not sum(map(len, parts)):
         raise DataError(f"The {split} split has no row.", hint="Look at data.split.")
     order = [encoder.layout.task_names.index(name) for name in model.task_names]
-    scored = ScoredRows(
+    one = ScoredRows(
         tuple(config.label_specs()),
-        scores,
+        np.concatenate(scores[0]),
         np.concatenate([part.labels for part in parts])[:, order],
         np.concatenate([part.weight for part in parts]) if config.data.weight else None,
         np.concatenate([part.user for part in parts]) if config.data.keys.user else None,
@@ -131,7 +160,9 @@ def score_frame(
     row = np.concatenate([part.row for part in parts])
     has_requests = config.data.keys.request is not None
     codes = np.concatenate([part.request for part in parts]) if has_requests else row
-    return ScoredLog(scored, row, codes, pl.concat(extra))
+    frame_of_columns = pl.concat(extra)
+    every = [replace(one, scores=np.concatenate(found)) for found in scores]
+    return [ScoredLog(scored, row, codes, frame_of_columns) for scored in every]
 
 
 def _refuse_unreadable(frame: pl.LazyFrame, wanted: Mapping[str, str]) -> None:

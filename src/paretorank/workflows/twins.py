@@ -18,7 +18,7 @@ def twin_config(config: RunConfig, task: str) -> RunConfig:
     bottom alone, as wide as the experts of the multi-task run. It keeps its rows: a sample space
     that names another task becomes a condition on that task's column.
     """
-    model = config.model.model_copy(update={"architecture": _bottom(config)})
+    model = config.model.model_copy(update={"architecture": _bottom(config), "preference": None})
     space = {"parent": None, "observed_when": _condition(config, config.tasks[task].observed_when)}
     alone = config.tasks[task].model_copy(update=space)
     early = config.training.early_stopping.model_copy(update={"monitor": "mean_gain"})
