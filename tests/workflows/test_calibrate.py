@@ -16,6 +16,7 @@ from paretorank.workflows.calibrate import activity_tenths, calibrate_run
 from paretorank.workflows.calibrated import read_calibration
 from paretorank.workflows.calibration_fit import CalibrationWish
 from paretorank.workflows.evaluate import evaluate_run
+from paretorank.workflows.ingest import prepare
 from paretorank.workflows.predict import segment_texts
 from paretorank.workflows.run_folder import RunFolder
 from paretorank.workflows.train import TrainedRun, train_run
@@ -193,8 +194,9 @@ def esmm(feed: Path, tmp_path_factory: pytest.TempPathFactory) -> RunFolder:
         'tasks.like.observed_when="click"',
         "data.split.valid_fraction=0.4",
     ]
-    folder = RunFolder(tmp_path_factory.mktemp("esmm") / "run")
-    train_run(load_config(feed, settings), folder)
+    scratch = tmp_path_factory.mktemp("esmm")
+    folder, config = RunFolder(scratch / "run"), load_config(feed, settings)
+    train_run(config, folder, prepared=prepare(config, scratch / "prepared"))
     return folder
 
 

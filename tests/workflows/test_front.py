@@ -17,7 +17,7 @@ from paretorank.workflows.front import FrontOptions, FrontReport, Point, report_
 from paretorank.workflows.front_grid import BoundsGrid, train_bounds_grid
 from paretorank.workflows.front_plot import write_plot
 from paretorank.workflows.front_points import front_of
-from paretorank.workflows.ingest import Prepared
+from paretorank.workflows.ingest import Prepared, prepare
 from paretorank.workflows.run_folder import RunFolder
 from paretorank.workflows.train import TrainedRun, train_run
 from tests.workflows.conftest import SMALL
@@ -175,7 +175,8 @@ def test_runs_on_other_rows_are_refused(
         update={"split": config.data.split.model_copy(update={"valid_fraction": 0.2})}
     )
     other = changed(config.model_copy(update={"data": data}).at(config.path), epochs=1)
-    train_run(other, RunFolder(tmp_path / "other"))
+    elsewhere = prepare(other, tmp_path / "prepared")
+    train_run(other, RunFolder(tmp_path / "other"), prepared=elsewhere)
     with pytest.raises(RunError, match="other rows of the log"):
         front_of([trained.folder.path, tmp_path / "other"], FEW)
 

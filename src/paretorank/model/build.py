@@ -31,12 +31,7 @@ def build_model(
     heads = Heads(tasks, [column.name for column in layout.numeric])
     position = _position(config, layout, len(tasks))
     layout = layout if position is None else position.layout
-    has_numbers = any(not column.for_losses for column in layout.numeric)
-    if not (layout.categorical or layout.ragged or has_numbers):
-        raise ConfigError(
-            "The configuration declares no feature.",
-            hint='Add one: [features] user_id = { kind = "categorical" }.',
-        )
+    _refuse_no_feature(layout)
     bank = FeatureBank(
         layout,
         default_dim=config.embedding_dim,
@@ -81,6 +76,15 @@ def build_model(
         position=position,
         preference=_preference(config, tuple(tasks), widths, heads.n_outputs, seed),
     )
+
+
+def _refuse_no_feature(layout: Layout) -> None:
+    has_numbers = any(not column.for_losses for column in layout.numeric)
+    if not (layout.categorical or layout.ragged or has_numbers):
+        raise ConfigError(
+            "The configuration declares no feature.",
+            hint='Add one: [features] user_id = { kind = "categorical" }.',
+        )
 
 
 def start_at_base_rates(

@@ -83,13 +83,7 @@ def predict_frame(
     """
     chosen = preferred_by(model, preference)
     segment = calibration.segment if calibration else None
-    keys = [
-        name
-        for name in dict.fromkeys(
-            filter(None, (config.data.keys.user, config.data.keys.item, config.data.keys.request))
-        )
-        if name in rows.collect_schema().names()
-    ]
+    keys = _keys_in(rows, config)
     frame = join_tables(rows, config.data.joins, config.folder).with_row_index(ROW_COLUMN)
     frame = _with_position(frame, config)
     require_columns(frame, dict.fromkeys(chosen.columns, "--preference-columns"))
@@ -116,6 +110,13 @@ def predict_frame(
     clash = set(columns)
     known = read.select([name for name in keys if name not in clash])
     return pl.concat([known, pl.DataFrame(columns)], how="horizontal")
+
+
+def _keys_in(rows: pl.LazyFrame, config: RunConfig) -> list[str]:
+    keys = config.data.keys
+    named = dict.fromkeys(filter(None, (keys.user, keys.item, keys.request)))
+    there = rows.collect_schema().names()
+    return [name for name in named if name in there]
 
 
 def _with_position(frame: pl.LazyFrame, config: RunConfig) -> pl.LazyFrame:
