@@ -132,7 +132,13 @@ def algorithm_files() -> list[Path]:
     )
     for package, base in bases:
         for path in sorted((SOURCE / package).glob("*.py")):
-            if path.stem in {"__init__", "base", "interaction", "gradient_balancer"}:
+            if path.stem in {
+                "__init__",
+                "base",
+                "interaction",
+                "gradient_balancer",
+                "guarded_balancer",
+            }:
                 continue
             module = import_module(f"paretorank.{package}.{path.stem}")
             classes = inspect.getmembers(module, inspect.isclass)
@@ -207,6 +213,8 @@ def build_balancer(member: type[BaseModel]) -> Balancer:
         balance_factors=torch.tensor([1.0, 0.5, 1.0]),
         generator=torch.Generator().manual_seed(0),
     )
+    if isinstance(balancer, RowBalancer):
+        balancer.begin(build_small(MMoEConfig()).in_dim)
     return balancer.double()
 
 

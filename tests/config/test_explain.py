@@ -55,6 +55,26 @@ def test_every_balancer_is_listed_with_what_it_is_and_the_paper_it_comes_from() 
     assert set(kinds) <= set(result.output.split())
 
 
+def test_numbers_by_task_are_a_table() -> None:
+    (found,) = explain_key("balancer.upgrad.preference")
+    assert found.type == "table of NAME = number > 0"
+
+
+def test_balancers_are_listed_under_what_they_look_at_with_a_source_each() -> None:
+    (found,) = explain_key("balancer")
+    groups = {choice.name: choice.group for choice in found.choices}
+    assert groups["equal"] == "Balancers that look at losses"
+    assert groups["upgrad"] == "Balancers that weigh tasks by inner products of gradients"
+    assert groups["config"] == "Balancers that make a direction out of gradients"
+    assert all(choice.group and choice.source for choice in found.choices)
+    sources = {choice.name: choice.source for choice in found.choices}
+    assert "NeurIPS 2020, algorithm 1" in sources["pcgrad"]
+    assert "NeurIPS 2021" in sources["cagrad"]
+    result = CliRunner().invoke(app, ["balancer"])
+    headings = [result.output.index(group) for group in dict.fromkeys(groups.values())]
+    assert headings == sorted(headings)
+
+
 def test_every_architecture_is_listed_with_what_it_is_and_where_it_comes_from() -> None:
     (found,) = explain_key("model.architecture")
     kinds = {choice.name: choice for choice in found.choices}

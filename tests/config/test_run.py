@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from paretorank.config import EvaluationConfig, RunConfig
-from paretorank.foundation.section import Section
+from paretorank.foundation.section import Section, describe_sections
 from paretorank.schema import CategoricalFeature, DataConfig
 from paretorank.tasks import BinaryTask
 
@@ -51,6 +51,7 @@ def sections(model: type[BaseModel], seen: set[type[BaseModel]]) -> set[type[Bas
 
 
 def test_every_key_is_described_and_every_section_is_strict() -> None:
+    describe_sections()
     found = sections(RunConfig, set())
     assert len(found) > 30
     for model in found:

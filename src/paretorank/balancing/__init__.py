@@ -7,26 +7,33 @@ from pydantic import Field
 from paretorank.balancing.base import LossBalancer
 from paretorank.balancing.config_direction import ConFIGConfig, ConFIGDirection
 from paretorank.balancing.constrained import Constrained, ConstrainedConfig
+from paretorank.balancing.cr_mogm import CRMOGM, CRMOGMConfig
 from paretorank.balancing.db_mtl import DBMTL, DBMTLConfig
 from paretorank.balancing.dwa import DWA, DWAConfig
 from paretorank.balancing.epo import EPO, EPOConfig
 from paretorank.balancing.equal import Equal, EqualConfig
+from paretorank.balancing.excess_mtl import ExcessMTL, ExcessMTLConfig
 from paretorank.balancing.famo import FAMO, FAMOConfig
 from paretorank.balancing.gradcraft import GradCraft, GradCraftConfig
 from paretorank.balancing.gradient_balancer import (
+    DirectionSection,
     GradientSection,
     GramianBalancer,
     JacobianBalancer,
     PeriodicSection,
     RowBalancer,
+    RowSection,
     RowWeights,
     SeenGradients,
     SeenRows,
 )
+from paretorank.balancing.guarded_balancer import GuardedBalancer, ScaledGramian
 from paretorank.balancing.learned_scales import IMTLLConfig, LearnedScales, UWConfig
 from paretorank.balancing.metabalance import MetaBalance, MetaBalanceConfig
 from paretorank.balancing.mgda import MGDA, MGDAConfig
 from paretorank.balancing.nash import Nash, NashConfig
+from paretorank.balancing.nash_mtl_conic import NashMTLConic, NashMTLConicConfig
+from paretorank.balancing.paperec import PAPERec, PAPERecConfig
 from paretorank.balancing.pe_ltr import PELTR, PELTRConfig
 from paretorank.balancing.prioritisation import Prioritisation, PrioritisationConfig, priority
 from paretorank.balancing.random_weights import RandomConfig, RandomWeights
@@ -42,6 +49,32 @@ from paretorank.balancing.scalarizers import (
 )
 from paretorank.balancing.scheduled import Scheduled, ScheduledConfig
 from paretorank.balancing.static import Static, StaticConfig
+from paretorank.balancing.torchjd_directions import (
+    GradDrop,
+    GradDropConfig,
+    TrimmedMean,
+    TrimmedMeanConfig,
+)
+from paretorank.balancing.torchjd_stateful import (
+    PCD,
+    GradVac,
+    GradVacConfig,
+    MoDoConfig,
+    PCDConfig,
+    SDMGradConfig,
+    SimplexWeights,
+)
+from paretorank.balancing.torchjd_weightings import (
+    AlignedMTLConfig,
+    CAGradConfig,
+    DualProjConfig,
+    FairGradConfig,
+    IMTLGConfig,
+    KrumConfig,
+    MGDAFrankWolfeConfig,
+    PCGradConfig,
+    PresentWeights,
+)
 from paretorank.balancing.uncertainty import Uncertainty, UncertaintyConfig
 from paretorank.balancing.uncertainty_revised import RevisedUncertainty
 from paretorank.balancing.upgrad import UPGrad, UPGradConfig
@@ -53,19 +86,36 @@ BalancerConfig = Annotated[
     | StaticConfig
     | ScheduledConfig
     | UncertaintyConfig
+    | AlignedMTLConfig
+    | CAGradConfig
     | ConFIGConfig
     | UWOConfig
     | UWSOConfig
     | PrioritisationConfig
     | ConstantConfig
     | COSMOSConfig
+    | CRMOGMConfig
+    | DualProjConfig
     | DWAConfig
+    | ExcessMTLConfig
+    | FairGradConfig
     | FAMOConfig
     | GeometricMeanConfig
+    | GradDropConfig
+    | GradVacConfig
+    | IMTLGConfig
     | IMTLLConfig
+    | KrumConfig
     | MeanConfig
+    | MGDAFrankWolfeConfig
+    | MoDoConfig
+    | NashMTLConicConfig
+    | PAPERecConfig
     | PBIConfig
+    | PCDConfig
+    | PCGradConfig
     | RandomConfig
+    | SDMGradConfig
     | STCHConfig
     | SumConfig
     | ConstrainedConfig
@@ -76,6 +126,7 @@ BalancerConfig = Annotated[
     | MGDAConfig
     | NashConfig
     | PELTRConfig
+    | TrimmedMeanConfig
     | UPGradConfig
     | UWConfig,
     Field(discriminator="kind"),
@@ -85,17 +136,22 @@ Balancer = LossBalancer | GramianBalancer | JacobianBalancer | RowBalancer
 """By what they are shown: losses, inner products of gradients, gradients, rows."""
 
 __all__ = [
+    "CRMOGM",
     "DBMTL",
     "DWA",
     "EPO",
     "FAMO",
     "MGDA",
+    "PCD",
     "PELTR",
     "UWO",
     "UWSO",
+    "AlignedMTLConfig",
     "Balancer",
     "BalancerConfig",
+    "CAGradConfig",
     "COSMOSConfig",
+    "CRMOGMConfig",
     "ConFIGConfig",
     "ConFIGDirection",
     "ConstantConfig",
@@ -103,44 +159,71 @@ __all__ = [
     "ConstrainedConfig",
     "DBMTLConfig",
     "DWAConfig",
+    "DirectionSection",
+    "DualProjConfig",
     "EPOConfig",
     "Equal",
     "EqualConfig",
+    "ExcessMTL",
+    "ExcessMTLConfig",
     "FAMOConfig",
+    "FairGradConfig",
     "GeometricMeanConfig",
     "GradCraft",
     "GradCraftConfig",
+    "GradDrop",
+    "GradDropConfig",
+    "GradVac",
+    "GradVacConfig",
     "GradientSection",
     "GramianBalancer",
+    "GuardedBalancer",
+    "IMTLGConfig",
     "IMTLLConfig",
     "JacobianBalancer",
+    "KrumConfig",
     "LearnedScales",
     "LossBalancer",
     "MGDAConfig",
+    "MGDAFrankWolfeConfig",
     "MeanConfig",
     "MetaBalance",
     "MetaBalanceConfig",
+    "MoDoConfig",
     "Nash",
     "NashConfig",
+    "NashMTLConic",
+    "NashMTLConicConfig",
+    "PAPERec",
+    "PAPERecConfig",
     "PBIConfig",
+    "PCDConfig",
+    "PCGradConfig",
     "PELTRConfig",
     "PeriodicSection",
     "PresentTasks",
+    "PresentWeights",
     "Prioritisation",
     "PrioritisationConfig",
     "RandomConfig",
     "RandomWeights",
     "RevisedUncertainty",
     "RowBalancer",
+    "RowSection",
     "RowWeights",
+    "SDMGradConfig",
     "STCHConfig",
+    "ScaledGramian",
     "Scheduled",
     "ScheduledConfig",
     "SeenGradients",
     "SeenRows",
+    "SimplexWeights",
     "Static",
     "StaticConfig",
     "SumConfig",
+    "TrimmedMean",
+    "TrimmedMeanConfig",
     "UPGrad",
     "UPGradConfig",
     "UWConfig",

@@ -72,6 +72,8 @@ class LossBalancer(Scalarizer):  # type: ignore[misc]  # TorchJD is not type-che
 class BalancerSection(Section, ABC):
     """What all configurations of balancers can do."""
 
+    group: ClassVar[str] = "Balancers that look at losses"
+
     @abstractmethod
     def build(
         self,

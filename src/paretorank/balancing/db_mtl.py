@@ -1,6 +1,7 @@
 """DB-MTL: logarithms of losses, and gradients as long as the longest of them.
 
-Source: Lin et al., Dual-Balancing for Multi-Task Learning, arXiv 2308.12029, 2023, sections 3.1 and 3.2.
+Source: Lin et al., Dual-Balancing for Multi-Task Learning, arXiv 2308.12029, 2023, sections 3.1 and
+    3.2.
 We deviate: gradients are not averaged over steps, and their sum is divided by the number of tasks.
 Shapes: P present tasks.
 """

@@ -41,6 +41,7 @@ class SeenGradients:
 class GradientSection(BalancerSection, ABC):
     """What all configurations of balancers have that look at gradients."""
 
+    group: ClassVar[str] = "Balancers that weigh tasks by inner products of gradients"
     at: Place = "representation"
     """Where gradients of single tasks are taken."""
 
@@ -155,15 +156,25 @@ class RowBalancer(nn.Module, ABC):
     """Weighs the tasks row by row; gradients are taken at the representation."""
 
     uses_losses_after_step: ClassVar[bool] = False
+    last_weights: Tensor | None = None
+    """Of the rows of the last step, NaN where a task is not observed; for the log only."""
 
     def __init__(self, task_names: Sequence[str]) -> None:
         super().__init__()
         self.task_names = tuple(task_names)
 
+    def begin(self, state_dim: int) -> None:
+        """Get ready for states of this width; does nothing by default.
+
+        Called before the first step, and before the state is loaded or parameters are asked for.
+        """
+
     @override
     def forward(self, rows: SeenRows) -> RowWeights:
         """Return the weights of all rows and tasks, without gradient."""
-        return self.weigh_rows(rows)
+        weighed = self.weigh_rows(rows)
+        self.last_weights = torch.where(rows.observed, weighed.weights.detach(), torch.nan)
+        return weighed
 
     @abstractmethod
     def weigh_rows(self, rows: SeenRows) -> RowWeights:
@@ -173,8 +184,20 @@ class RowBalancer(nn.Module, ABC):
         """Take the losses of the same rows after the optimizer's step; does nothing by default."""
 
 
+class RowSection(BalancerSection, ABC):
+    """What all configurations of balancers have that weigh row by row."""
+
+    group: ClassVar[str] = "Balancers that weigh row by row"
+
+
 class PeriodicSection(GradientSection, ABC):
     """For balancers whose weights may stand for some steps."""
 
     every_steps: PositiveInt = 1
     """Gradients are taken and weights computed every so many steps; they stand in between."""
+
+
+class DirectionSection(GradientSection, ABC):
+    """For balancers that make a direction out of the gradients."""
+
+    group: ClassVar[str] = "Balancers that make a direction out of gradients"

@@ -40,10 +40,12 @@ def explain(
             if text:
                 echo(f"{label}: {text}" if label else text)
         if answer.choices:
-            rows = [[choice.name, choice.meaning, choice.source] for choice in answer.choices]
             has_sources = any(choice.source for choice in answer.choices)
             columns = ["kind", "meaning", "source"][: 3 if has_sources else 2]
-            echo_table("", columns, [row[: len(columns)] for row in rows])
+            for group in dict.fromkeys(choice.group for choice in answer.choices):
+                members = [choice for choice in answer.choices if choice.group == group]
+                rows = [[choice.name, choice.meaning, choice.source] for choice in members]
+                echo_table(group, columns, [row[: len(columns)] for row in rows], whole=1)
         if answer.keys:
             rows = [[entry.name, entry.type, entry.default, entry.meaning] for entry in answer.keys]
             echo_table("", ["key", "type", "default", "meaning"], rows)

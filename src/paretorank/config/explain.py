@@ -5,7 +5,7 @@ import json
 import re
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -19,6 +19,7 @@ from paretorank.foundation.section import describe_sections
 from paretorank.foundation.suggestions import did_you_mean
 
 _WORDS = {int: "integer", float: "number", str: "text", bool: "true or false", dict: "table"}
+_LINES = re.DOTALL | re.MULTILINE
 _BOUNDS = {Gt: (">", "gt"), Ge: (">=", "ge"), Lt: ("<", "lt"), Le: ("<=", "le")}
 
 
@@ -32,6 +33,8 @@ class Entry:
     meaning: str
     source: str = ""
     """Where a kind comes from; empty where nothing is cited."""
+    group: str = ""
+    """The heading of a kind, where there are several."""
 
 
 @dataclass(frozen=True)
@@ -156,7 +159,14 @@ def _explain(key: str, place: _Place) -> Explanation:
         meaning=meaning,
         source=_source(single or (place.owner if not sections else None)),
         choices=tuple(
-            Entry(str(_kind(section)), "kind", "", _about(section, kinds), _source(section))
+            Entry(
+                str(_kind(section)),
+                "kind",
+                "",
+                _about(section, kinds),
+                _source(section),
+                getattr(section, "group", ""),
+            )
             for section in kinds
         )
         if len(kinds) > 1
@@ -195,7 +205,7 @@ def _type(annotation: Any, field: FieldInfo | None = None) -> str:
             return "section, chosen by `kind`"
         words = [_type(member) for member in get_args(annotation)]
         return " or ".join("absent" if word == "NoneType" else word for word in words) + bounds
-    if origin is dict:
+    if origin in (dict, Mapping):
         return f"table of NAME = {_type(get_args(annotation)[1])}"
     if origin in (tuple, list):
         return f"list of {_type(get_args(annotation)[0])}{bounds}"
@@ -229,12 +239,11 @@ def _source(section: type[BaseModel] | None) -> str:
     """Return the citation of a section, or else of the module that it belongs to."""
     if section is None:
         return ""
-    own = inspect.cleandoc(section.__doc__ or "")
-    return _cited(own) or _cited(sys.modules[section.__module__].__doc__ or "")
-
-
-def _cited(text: str) -> str:
-    cited = re.search(r"^Source: (.+?)(?:\n\n|\n\S|\Z)", text, flags=re.DOTALL | re.MULTILINE)
+    own = re.search(r"^Source: (.+?)(?:\n\n|\Z)", inspect.cleandoc(section.__doc__ or ""), _LINES)
+    if own:
+        return _flat(own[1])
+    text = sys.modules[section.__module__].__doc__ or ""
+    cited = re.search(r"^Source: (.+?)(?:\n\n|\n\S|\Z)", text, flags=_LINES)
     return _flat(cited[1]) if cited else ""
 
 

@@ -5,7 +5,7 @@ import inspect
 import itertools
 import textwrap
 from collections.abc import Iterator
-from typing import Any, get_args
+from typing import Any, ClassVar, get_args
 
 from pydantic import BaseModel, ConfigDict
 
@@ -24,6 +24,8 @@ class Section(BaseModel):
         validate_default=True,
         allow_inf_nan=False,
     )
+    group: ClassVar[str] = ""
+    """Under which heading it is listed among many kinds; empty where there is only one."""
 
 
 def describe_sections() -> None:

@@ -77,6 +77,11 @@ class MultiTaskRanker(nn.Module):
         self.interaction = interaction
         self.position = position
 
+    @property
+    def in_dim(self) -> int:
+        """Return the width of the architecture's input."""
+        return self.bank.out_dim if self.interaction is None else self.interaction.out_dim
+
     def forward(self, batch: Batch) -> Float[Tensor, "B O"]:
         """Return the outputs of all tasks: one logit each, or as many as their losses need."""
         return self._run(batch).outputs

@@ -11,6 +11,7 @@ from paretorank.testing.balancers import check_balancer
 from paretorank.testing.contract import ContractError
 from paretorank.testing.losses import check_loss
 from paretorank.testing.relations import check_relation
+from paretorank.testing.row_balancers import check_row_balancer
 from paretorank.testing.weightings import check_weighting
 
 __all__ = [
@@ -20,5 +21,6 @@ __all__ = [
     "check_loss",
     "check_network",
     "check_relation",
+    "check_row_balancer",
     "check_weighting",
 ]

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from paretorank.balancing import Balancer
+from paretorank.balancing import Balancer, RowBalancer
 from paretorank.data.batch import Batch
 from paretorank.data.loader import Loader
 from paretorank.evaluation import EvaluationResult, Monitor
@@ -28,6 +28,7 @@ from paretorank.training.checkpoint import (
 from paretorank.training.gate_watch import watched_gates
 from paretorank.training.logbook import Logbook
 from paretorank.training.optimizers import build_optimizers
+from paretorank.training.row_weights import row_weight_facts
 from paretorank.training.schedules import rate_at
 from paretorank.training.settings import TrainingConfig
 from paretorank.training.step import StepResult, backward_step
@@ -88,6 +89,8 @@ class Trainer:
         self.logbook = logbook
         self.checkpoints = checkpoints
         self.listener = listener
+        if isinstance(balancer, RowBalancer):
+            balancer.begin(model.in_dim)
         self.optimizers = build_optimizers(config, model, balancer)
         self.position = Position()
         self._meter = _Meter(model.task_names, config.batch_size)
@@ -183,6 +186,8 @@ class Trainer:
             done += 1
             if done % self.config.log_every_steps == 0 or done == total:
                 self.logbook.record("train", done, meter.facts() | self._watched())
+                if (spread := row_weight_facts(self.balancer)) is not None:
+                    self.logbook.record("row_weights", done, spread)
                 facts = meter.progress(time.monotonic())
                 self.listener(Progress("train", done, total, "steps", facts))
             if position.step in checks:
