@@ -14,6 +14,7 @@ from paretorank.cli.demo import demo
 from paretorank.cli.doctor import doctor
 from paretorank.cli.evaluate import evaluate
 from paretorank.cli.explain import explain
+from paretorank.cli.fuse import fuse
 from paretorank.cli.ingest import ingest
 from paretorank.cli.init import init
 from paretorank.cli.predict import predict
@@ -29,7 +30,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, audit, ingest, train, evaluate, predict, explain, doctor):
+for command in (demo, init, audit, ingest, train, evaluate, fuse, predict, explain, doctor):
     app.command()(command)
 app.add_typer(data, name="data")
 
