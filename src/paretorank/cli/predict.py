@@ -14,10 +14,15 @@ def predict(
     run: RunPath,
     data: Annotated[Path, Option(help="Rows to score: Parquet, CSV or Arrow.")],
     out: Annotated[Path, Option(help="Where the scores go: .parquet or .csv.")],
+    fused: Annotated[
+        bool, Option("--fused", help="Add the fused score, by the formula that `fuse` found.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score rows and write one named column per task, in the order of the rows."""
     from paretorank.data.source import as_frame
+    from paretorank.workflows.fused_scores import with_fused
+    from paretorank.workflows.fusion_result import read_fusion
     from paretorank.workflows.predict import (  # imports torch; `--help` must not
         load_model,
         predict_frame,
@@ -30,9 +35,13 @@ def predict(
             f"--out {out} is the input, or ends neither in .parquet nor in .csv.",
             hint="For instance: --out scores.parquet.",
         )
-    model, encoder, config = load_model(RunFolder(run))
+    folder = RunFolder(run)
+    fusion = read_fusion(folder.fusion_path) if fused else None
+    model, encoder, config = load_model(folder)
     with progress_bars() as listener:
         scores = predict_frame(model, encoder, config, as_frame(data), listener=listener)
+    if fusion is not None:
+        scores = with_fused(scores, as_frame(data), config, fusion)
     write_scores(scores, out)
     if as_json:
         echo_json({"out": str(out), "rows": len(scores), "columns": scores.columns})

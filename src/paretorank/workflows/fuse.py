@@ -17,7 +17,7 @@ from paretorank.workflows.fusion_contest import Rival, Scale
 from paretorank.workflows.fusion_formulas import Formulas, formulas_of
 from paretorank.workflows.fusion_report import Hunt, Splits, report_of
 from paretorank.workflows.fusion_request import FuseRequest, Wishes, parse_wishes, sampler_of
-from paretorank.workflows.fusion_result import FUSION_FOLDER, Fusion
+from paretorank.workflows.fusion_result import Fusion
 from paretorank.workflows.fusion_rows import fusion_rows
 from paretorank.workflows.fusion_settings import TRIALS_FILE, keep_settings, search_settings
 from paretorank.workflows.ingest import ingest_request
@@ -58,7 +58,7 @@ def fuse_run(
     _refuse_undefined(scale, splits)
     settings = search_settings(request, wishes, formulas, free, splits.valid)
     hunt = Hunt(request, config, wishes, splits, free, scale, settings)
-    target = out or folder.path / FUSION_FOLDER
+    target = out or folder.fusion_path.parent
     with folder_lock(target, what="The folder", hint="Wait, or choose another one with --out."):
         fixed = [scale.rival(name, formula) for name, formula in formulas.fixed().items()]
         found = report_of(hunt, [*fixed, *_search(hunt, target, listener)])

@@ -12,8 +12,6 @@ from paretorank.fusion import Formula, parse_formula
 from paretorank.pareto import Exchange
 
 RESULT_FILE: Final = "fusion.json"
-FUSION_FOLDER: Final = "fusion"
-"""Where the result stands in a run, unless it was told otherwise."""
 Status = Literal["kept with confidence", "kept, within the noise", "missed"]
 
 

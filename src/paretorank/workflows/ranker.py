@@ -20,6 +20,8 @@ from paretorank.model import MultiTaskRanker
 from paretorank.schema import SplitConfig
 from paretorank.training import FitReport
 from paretorank.workflows.evaluate import evaluate_frame
+from paretorank.workflows.fused_scores import with_fused
+from paretorank.workflows.fusion_result import read_fusion
 from paretorank.workflows.ingest import Prepared, ingest_request, prepare
 from paretorank.workflows.predict import load_model, predict_frame
 from paretorank.workflows.run_folder import RunFolder
@@ -93,10 +95,22 @@ class Ranker:
         self._fitted = (run.model, prepared.encoder())
         return self
 
-    def predict(self, rows: Any) -> pl.DataFrame:
-        """Score rows: one column per task, in the order of the rows, after the keys."""
+    def predict(self, rows: Any, *, fused: bool = False) -> pl.DataFrame:
+        """Score rows: one column per task, in the order of the rows, after the keys.
+
+        Args:
+            rows: what is scored.
+            fused: add the fused score, by the formula that `paretorank fuse` found for the run.
+        """
         model, encoder = self._require()
-        return predict_frame(model, encoder, self.config, as_frame(rows))
+        frame = as_frame(rows)
+        scores = predict_frame(model, encoder, self.config, frame)
+        if not fused:
+            return scores
+        if self._folder is None:
+            raise RunError("This ranker has no run.", hint="Call fit or load first.")
+        fusion = read_fusion(self._folder.fusion_path)
+        return with_fused(scores, frame, self.config, fusion)
 
     def evaluate(self, rows: Any = None, *, by: str | None = None) -> EvaluationResult:
         """Compute the metrics on rows with labels; on the log's test split where absent."""

@@ -8,6 +8,7 @@ checkpoints/      last.safetensors, best.safetensors
 log.jsonl         one line per event; tensorboard/ holds the same for TensorBoard
 scores.parquet    scores of the test rows
 metrics.json      metrics of the test rows, with intervals
+fusion/           trials of a search of fusion weights, and the formula it found
 .lock             which process is training here; gone afterwards
 """
 
@@ -63,6 +64,11 @@ class RunFolder:
     def scores_path(self) -> Path:
         """Scores of the test rows."""
         return self.path / "scores.parquet"
+
+    @property
+    def fusion_path(self) -> Path:
+        """The fusion formula that was found, if one was searched."""
+        return self.path / "fusion" / "fusion.json"
 
     @property
     def encoder_folder(self) -> Path:
