@@ -1,58 +1,32 @@
 """`paretorank fuse`: weights of the formula that sorts the lists."""
 
-from pathlib import Path
-from typing import Annotated, Literal
+from typer import Exit
 
-from typer import Exit, Option
-
+from paretorank.cli import fusion_options as options
 from paretorank.cli.console import echo_json, note, progress_bars
 from paretorank.cli.fusion_table import echo_fusion
 from paretorank.cli.options import AsJson, RunPath
 
-INTERRUPTED = 130
-Preset = Literal[
-    "weighted_product", "weighted_sum", "click_gated_sum", "shifted_product", "rank_ensemble"
-]
+INTERRUPTED = 130  # what a shell makes of Ctrl-C
 
 
 def fuse(
     run: RunPath,
-    maximise: Annotated[
-        list[str],
-        Option(metavar="METRIC", help="TASK.ndcg@K, .gauc, .sum@K, .mean@K or value@K."),
-    ],
-    at_least: Annotated[
-        list[str] | None,
-        Option(metavar="METRIC=BOUND", help="like.ndcg@10=-0.5% of today's, or =0.31."),
-    ] = None,
-    formula: Annotated[str | None, Option(help="Own formula: 'click * like^$w'.")] = None,
-    preset: Annotated[Preset, Option(help="Formula over all tasks.")] = "weighted_product",
-    weight_range: Annotated[
-        list[str] | None, Option("--range", metavar="WEIGHT=LOW:HIGH", help="Where to look.")
-    ] = None,
-    value: Annotated[
-        str | None, Option(metavar="TASK=WORTH,...", help="What labels are worth, for value@K.")
-    ] = None,
-    also: Annotated[list[str] | None, Option(metavar="METRIC", help="Report it, too.")] = None,
-    baseline: Annotated[
-        str | None, Option(metavar="FORMULA", help="Today's order; the first task by default.")
-    ] = None,
-    baseline_column: Annotated[
-        str | None, Option(metavar="COLUMN", help="Column that sorted the lists, largest first.")
-    ] = None,
-    sampler: Annotated[
-        Literal["auto", "tpe", "cmaes", "nsga2", "nsga3"],
-        Option(help="auto: tpe for one metric, nsga2 or nsga3 for several."),
-    ] = "auto",
-    pick: Annotated[
-        Literal["knee", "least_misery"], Option(help="Which point of a front is chosen.")
-    ] = "knee",
-    trials: Annotated[int, Option(min=1, help="How many weights are tried.")] = 200,
-    seed: Annotated[int, Option(min=0, help="Of the search and the intervals.")] = 0,
-    resamples: Annotated[
-        int | None, Option(min=0, help="Bootstrap samples behind intervals.")
-    ] = None,
-    out: Annotated[Path | None, Option(help="Folder of the search; RUN/fusion by default.")] = None,
+    maximise: options.Metrics,
+    at_least: options.Bounds = None,
+    formula: options.FormulaText = None,
+    preset: options.Preset = "weighted_product",
+    ranges: options.Ranges = None,
+    value: options.Worth = None,
+    also: options.Also = None,
+    baseline: options.Baseline = None,
+    baseline_column: options.BaselineColumn = None,
+    sampler: options.Sampler = "auto",
+    pick: options.Pick = "knee",
+    trials: options.Trials = 200,
+    seed: options.Seed = 0,
+    resamples: options.Resamples = None,
+    out: options.Out = None,
     as_json: AsJson = False,
 ) -> None:
     """Search fusion weights on the validation rows and confirm them on the test rows.
@@ -68,7 +42,7 @@ def fuse(
         at_least=tuple(at_least or ()),
         formula=formula,
         preset=preset,
-        ranges=tuple(weight_range or ()),
+        ranges=tuple(ranges or ()),
         value=value,
         also=tuple(also or ()),
         baseline=baseline,

@@ -33,6 +33,7 @@ SamplerName = Literal["tpe", "cmaes", "nsga2", "nsga3"]
 POPULATION: Final = 20
 """Weights in a generation of NSGA-II and III: ten generations in 200 trials."""
 _NAME: Final = "fusion"
+_SEEDS: Final = 2**32
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ class Search:
         return Trial(weights, measured)
 
     def _sampler(self, number: int) -> BaseSampler:
-        seed = int(np.random.SeedSequence([self.seed, number]).generate_state(1)[0])
+        generator = np.random.default_rng([self.seed, number])
+        seed = int(generator.integers(_SEEDS))
         match self.sampler:
             case "nsga2":
                 return NSGAIISampler(population_size=POPULATION, seed=seed)
@@ -121,13 +123,13 @@ def _open(journal: Path, n_values: int) -> optuna.Study:
     Path(f"{journal}.lock").unlink(missing_ok=True)  # the folder is locked: its owner is dead
     if journal.exists():
         _drop_torn_line_(journal)
+    directions = [optuna.study.StudyDirection.MAXIMIZE] * n_values
     try:
-        study = optuna.create_study(
-            storage=JournalStorage(JournalFileBackend(str(journal))),
-            study_name=_NAME,
-            directions=["maximize"] * n_values,
-            load_if_exists=True,
-        )
+        storage = JournalStorage(JournalFileBackend(str(journal)))
+        if _NAME in optuna.get_all_study_names(storage):
+            study = optuna.load_study(study_name=_NAME, storage=storage)
+        else:
+            study = optuna.create_study(storage=storage, study_name=_NAME, directions=directions)
     except (ValueError, KeyError) as error:
         raise RunError(
             f"{journal} is damaged: {error}.", hint="Remove the file; the search begins anew."

@@ -53,12 +53,26 @@ def fuse_run(
     wishes = parse_wishes(request, tuple(config.tasks))
     formulas = formulas_of(request, config, _log_columns(folder, config))
     splits = _read(folder, config, wishes, formulas, listener)
+    target = out or folder.fusion_path.parent
+    return fuse_splits(request, config, splits, formulas, target, listener=listener)
+
+
+def fuse_splits(
+    request: FuseRequest,
+    config: RunConfig,
+    splits: Splits,
+    formulas: Formulas,
+    target: Path,
+    *,
+    listener: Listener = silent,
+) -> Fusion:
+    """Search weights on rows that are scored already; the rest is that of `fuse_run`."""
+    wishes = parse_wishes(request, formulas.tasks)
     free = formulas.searched(wishes, splits.valid.means())
     scale = Scale(splits.valid, wishes, formulas.baseline)
     _refuse_undefined(scale, splits)
     settings = search_settings(request, wishes, formulas, free, splits.valid)
     hunt = Hunt(request, config, wishes, splits, free, scale, settings)
-    target = out or folder.fusion_path.parent
     with folder_lock(target, what="The folder", hint="Wait, or choose another one with --out."):
         fixed = [scale.rival(name, formula) for name, formula in formulas.fixed().items()]
         found = report_of(hunt, [*fixed, *_search(hunt, target, listener)])
