@@ -43,8 +43,8 @@ def test_the_best_weights_lie_where_the_bound_begins(tmp_path: Path, sampler: Sa
 def test_several_values_are_spread_along_their_trade(tmp_path: Path, sampler: SamplerName) -> None:
     trials = Search(FORMULA, 2, sampler, seed=1).run(trade, 4 * POPULATION, tmp_path / "t.jsonl")
     near = sorted(trial.weights["x"] for trial in trials if abs(trial.weights["y"] - 1.0) < 0.2)
-    assert near[0] < 0.3
-    assert near[-1] > 1.7
+    assert near[0] < 0.4
+    assert near[-1] > 1.5
     assert len(near) > 10
 
 

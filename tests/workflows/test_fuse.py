@@ -30,14 +30,14 @@ SUM = "click + $w * like"
 BOUND = ("like.ndcg@10=+3%",)
 
 
-def toy_rows(seed: int, n_lists: int = 400, n_rows: int = 8) -> FusionRows:
-    """Return lists of which clicks follow one score and likes another one that is its opposite."""
+def toy_rows(seed: int, own: float = 0.3, n_lists: int = 400, n_rows: int = 8) -> FusionRows:
+    """Return lists of which clicks follow one score and likes its opposite, and some of their own."""
     generator = np.random.default_rng(seed)
     request = np.repeat(np.arange(n_lists), n_rows)
     scores = generator.random((len(request), len(TASKS)))
-    scores[:, 2] = 1.0 - scores[:, 0] + 0.3 * generator.random(len(request))
+    scores[:, 2] = 1.0 - scores[:, 0] + own * generator.random(len(request))
     drawn = generator.random(scores.shape)
-    labels = (drawn < 0.6 * scores**3).astype(np.float64)
+    labels = (drawn < 0.6 * np.minimum(scores, 1.3) ** 3).astype(np.float64)
     labels[:, 1][generator.random(len(request)) < 0.3] = np.nan
     by_task: dict[str, Float[np.ndarray, " N"]] = dict(zip(TASKS, labels.T, strict=True))
     return FusionRows(TASKS, scores, by_task, request, request // 4)
@@ -139,9 +139,8 @@ def test_two_metrics_lead_to_a_front_with_a_knee_and_prices(
     assert all(step.gain > 0.0 and step.cost > 0.0 for step in found.exchanges)
 
 
-def test_a_worse_baseline_gives_the_front_a_volume(
-    toy: Splits, config: RunConfig, tmp_path: Path
-) -> None:
+def test_a_worse_baseline_gives_the_front_a_volume(config: RunConfig, tmp_path: Path) -> None:
+    toy = Splits(toy_rows(0, own=1.5), toy_rows(1, own=1.5), "request_id", "user_id")
     request = FuseRequest(
         ("click.ndcg@10", "like.ndcg@10"),
         ("click.ndcg@10=+1%",),

@@ -15,7 +15,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, NSGAIIISampler, NSGAIISampler, TPESampler
 from optuna.storages import JournalStorage
@@ -25,6 +24,7 @@ from optuna.trial import TrialState
 from paretorank.foundation.errors import RunError
 from paretorank.foundation.files import clear_write_errors, make_folder
 from paretorank.foundation.progress import Listener, Progress, silent
+from paretorank.foundation.seeds import derive_seed
 from paretorank.fusion.cma_es import CmaEs
 from paretorank.fusion.formula import Formula
 from paretorank.fusion.trials import Measure, Measured, Trial, first_weights
@@ -33,7 +33,7 @@ SamplerName = Literal["tpe", "cmaes", "nsga2", "nsga3"]
 POPULATION: Final = 20
 """Weights in a generation of NSGA-II and III: ten generations in 200 trials."""
 _NAME: Final = "fusion"
-_SEEDS: Final = 2**32
+_SEEDS: Final = 2**32  # what NumPy's older generators take
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,7 @@ class Search:
         return Trial(weights, measured)
 
     def _sampler(self, number: int) -> BaseSampler:
-        generator = np.random.default_rng([self.seed, number])
-        seed = int(generator.integers(_SEEDS))
+        seed = derive_seed(self.seed, _NAME, number) % _SEEDS
         match self.sampler:
             case "nsga2":
                 return NSGAIISampler(population_size=POPULATION, seed=seed)
