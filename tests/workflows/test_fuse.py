@@ -31,7 +31,7 @@ BOUND = ("like.ndcg@10=+3%",)
 
 
 def toy_rows(seed: int, own: float = 0.3, n_lists: int = 400, n_rows: int = 8) -> FusionRows:
-    """Return lists of which clicks follow one score and likes its opposite, and some of their own."""
+    """Return lists of which clicks follow one score, likes its opposite and something own."""
     generator = np.random.default_rng(seed)
     request = np.repeat(np.arange(n_lists), n_rows)
     scores = generator.random((len(request), len(TASKS)))
