@@ -17,6 +17,7 @@ from paretorank.cli.doctor import doctor
 from paretorank.cli.evaluate import evaluate
 from paretorank.cli.explain import explain
 from paretorank.cli.front import front
+from paretorank.cli.fuse import fuse
 from paretorank.cli.ingest import ingest
 from paretorank.cli.init import init
 from paretorank.cli.predict import predict
@@ -41,8 +42,9 @@ COMMANDS = (
     evaluate,
     calibrate,
     compare,
-    predict,
+    fuse,
     front,
+    predict,
     explain,
     doctor,
 )

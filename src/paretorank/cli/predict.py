@@ -27,11 +27,16 @@ def predict(
     preference_columns: Annotated[
         str, Option(metavar="TASK=COLUMN,...", help="Columns with the shares of each row.")
     ] = "",
+    fused: Annotated[
+        bool, Option("--fused", help="Add the fused score, by the formula that `fuse` found.")
+    ] = False,
     as_json: AsJson = False,
 ) -> None:
     """Score rows and write one named column per task, in the order of the rows."""
     from paretorank.data.source import as_frame
-    from paretorank.workflows.calibrated import read_calibration
+    from paretorank.workflows.calibrated import calibration_digest, read_calibration
+    from paretorank.workflows.fused_scores import with_fused
+    from paretorank.workflows.fusion_result import read_fusion
     from paretorank.workflows.predict import (  # imports torch; `--help` must not
         load_model,
         predict_frame,
@@ -44,17 +49,13 @@ def predict(
             f"--out {out} is the input, or ends neither in .parquet nor in .csv.",
             hint="For instance: --out scores.parquet.",
         )
-    if preference and preference_columns:
-        raise ConfigError(
-            "--preference and --preference-columns are both given.", hint="Give one of them."
-        )
-    chosen: Mapping[str, float] | Mapping[str, str] | None = None
-    if preference:
-        chosen = numbers(preference, "--preference")
-    elif preference_columns:
-        chosen = assignments(preference_columns, "--preference-columns")
-    model, encoder, config = load_model(RunFolder(run))
-    calibration = None if no_calibration else read_calibration(RunFolder(run))
+    chosen = _preferred(preference, preference_columns)
+    folder = RunFolder(run)
+    fusion = read_fusion(folder.fusion_path) if fused else None
+    model, encoder, config = load_model(folder)
+    calibration = None if no_calibration else read_calibration(folder)
+    if fusion is not None:
+        fusion.check("" if no_calibration else calibration_digest(folder), folder.fusion_path)
     with progress_bars() as listener:
         scores = predict_frame(
             model,
@@ -65,8 +66,24 @@ def predict(
             preference=chosen,
             listener=listener,
         )
+    if fusion is not None:
+        scores = with_fused(scores, as_frame(data), config, fusion)
     write_scores(scores, out)
     if as_json:
         echo_json({"out": str(out), "rows": len(scores), "columns": scores.columns})
     else:
         echo(f"{out}: {len(scores):,} rows, columns {', '.join(scores.columns)}")
+
+
+def _preferred(
+    preference: str, preference_columns: str
+) -> Mapping[str, float] | Mapping[str, str] | None:
+    if preference and preference_columns:
+        raise ConfigError(
+            "--preference and --preference-columns are both given.", hint="Give one of them."
+        )
+    if preference:
+        return numbers(preference, "--preference")
+    if preference_columns:
+        return assignments(preference_columns, "--preference-columns")
+    return None

@@ -17,7 +17,14 @@ from paretorank.metrics.log_loss import LogLoss
 from paretorank.metrics.mae import MeanAbsoluteError
 from paretorank.metrics.normalized_entropy import NormalizedEntropy
 from paretorank.metrics.pcoc import PredictedOverObserved
-from paretorank.metrics.ranked_lists import Discount, RankedLists, Ranking, logarithmic, top
+from paretorank.metrics.ranked_lists import (
+    Discount,
+    ListTerms,
+    RankedLists,
+    Ranking,
+    logarithmic,
+    top,
+)
 from paretorank.metrics.request_lists import RequestLists, Standing
 from paretorank.metrics.rmse import RootMeanSquaredError
 from paretorank.metrics.rows import Rows, observed_rows
@@ -33,6 +40,7 @@ __all__ = [
     "EqualMassCalibrationError",
     "ExpectedCalibrationError",
     "GroupedAUC",
+    "ListTerms",
     "LogLoss",
     "MeanAbsoluteError",
     "Metric",

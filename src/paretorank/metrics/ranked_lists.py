@@ -15,9 +15,10 @@ Shapes: N rows, T tasks, R requests, L places.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
-from jaxtyping import Bool, Float, Shaped
+from jaxtyping import Bool, Float, Int, Shaped
 
 from paretorank.metrics.request_lists import RequestLists, Standing
 
@@ -25,6 +26,7 @@ Discount = Callable[[int], Float[np.ndarray, " L"]]
 """What each of so many places is worth, the first one first."""
 
 
+@cache
 def logarithmic(k: int | None = None) -> Discount:
     """Return the discount 1 / log2(1 + place), and 0 beyond place k.
 
@@ -41,6 +43,7 @@ def logarithmic(k: int | None = None) -> Discount:
     return discount
 
 
+@cache
 def top(k: int) -> Discount:
     """Return the discount that is 1 for the first k places and 0 beyond.
 
@@ -72,8 +75,11 @@ class RankedLists:
         self.n_rows, self.n_tasks = labels.shape
         observed = ~np.isnan(labels)
         self._views: list[_View] = []
+        self._view_at: list[int] = []
         for task in range(self.n_tasks):
-            self._view_of(observed[:, task], request).add(task, labels[:, task])
+            view = self._view_of(observed[:, task], request)
+            view.add(task, labels[:, task])
+            self._view_at.append(self._views.index(view))
         self._ideals: dict[tuple[int, int], Float[np.ndarray, " R"]] = {}
 
     def _view_of(
@@ -98,6 +104,11 @@ class RankedLists:
             raise ValueError(f"`score` must be finite, got {score[~np.isfinite(score)][0]}.")
         return Ranking(self, [view.standing(score) for view in self._views])
 
+    def first_rows(self, task: int) -> Int[np.ndarray, " R"]:
+        """Return a row of each list of a task, by its number in the input."""
+        view = self._views[self._view_at[task]]
+        return np.flatnonzero(view.observed)[view.lists.first_rows()]
+
     def ideal(self, task: int, k: int) -> Float[np.ndarray, " R"]:
         """Return the largest discounted gain of each request at k.
 
@@ -105,7 +116,7 @@ class RankedLists:
             ValueError: a label is negative.
         """
         if (task, k) not in self._ideals:
-            view = next(view for view in self._views if task in view.labels)
+            view = self._views[self._view_at[task]]
             label = view.labels[task]
             if (label < 0.0).any():
                 raise ValueError(f"A gain must be at least 0, got {label.min()}.")
@@ -114,7 +125,7 @@ class RankedLists:
         return self._ideals[task, k]
 
 
-@dataclass
+@dataclass(eq=False)
 class _View:
     """Tasks that are observed on the same rows, with their labels in arranged order."""
 
@@ -130,19 +141,40 @@ class _View:
         return self.lists.standing(self.lists.arranged(score if whole else score[self.observed]))
 
 
+@dataclass(frozen=True)
+class ListTerms:
+    """A metric as a ratio of sums over lists, so that lists can be drawn again."""
+
+    above: Float[np.ndarray, " R"]
+    below: Float[np.ndarray, " R"]
+
+    def ratio(self) -> float:
+        """Return the metric of all lists; NaN where nothing stands below the line."""
+        below = float(self.below.sum())
+        return float(self.above.sum()) / below if below > 0.0 else np.nan
+
+
 class Ranking:
-    """The lists in the order of one score; every method returns one number for each task."""
+    """The lists in the order of one score.
+
+    A method returns one number for each task; `..._terms` returns what each list adds to that of
+    one task, in the order of `RankedLists.first_rows`.
+    """
 
     def __init__(self, ranked: RankedLists, standings: list[Standing]) -> None:
-        self._ranked = ranked
-        self._seen = list(zip(ranked._views, standings, strict=True))  # noqa: SLF001 - same file
+        self._ranked, self._standings = ranked, standings
+        self._exposures: dict[tuple[int, Discount], Float[np.ndarray, " n"]] = {}
 
     def ndcg(self, k: int = 10) -> Float[np.ndarray, " T"]:
         """Return the mean NDCG@k of the requests with a positive label; NaN without one."""
-        gains = self._sums(logarithmic(k))
-        return np.array(
-            [_mean_ratio(gains[t], self._ranked.ideal(t, k)) for t in range(len(gains))]
-        )
+        return self._of_tasks(lambda task: self.ndcg_terms(task, k))
+
+    def ndcg_terms(self, task: int, k: int = 10) -> ListTerms:
+        """Return the NDCG@k of each list, over 1 where it has a positive label, else 0."""
+        gain, ideal = self._sums(task, logarithmic(k)), self._ranked.ideal(task, k)
+        has_positive = ideal > 0.0
+        ratio = np.divide(gain, ideal, out=np.zeros_like(gain), where=has_positive)
+        return ListTerms(ratio, has_positive.astype(np.float64))
 
     def value(self, discount: Discount | None = None) -> Float[np.ndarray, " T"]:
         """Return the mean over requests of label times discount, summed over the list.
@@ -150,19 +182,22 @@ class Ranking:
         Args:
             discount: what a place is worth; None is `logarithmic()`.
         """
-        sums = self._sums(discount or logarithmic())
-        return np.array([part.mean() if len(part) else np.nan for part in sums])
+        return self._of_tasks(lambda task: self.value_terms(task, discount))
+
+    def value_terms(self, task: int, discount: Discount | None = None) -> ListTerms:
+        """Return label times discount, summed over each list, over 1."""
+        sums = self._sums(task, discount or logarithmic())
+        return ListTerms(sums, np.ones_like(sums))
 
     def value_per_impression(self, k: int) -> Float[np.ndarray, " T"]:
         """Return the mean label of the rows at the first k places of all requests."""
-        values = np.full(self._ranked.n_tasks, np.nan)
-        shown = top(k)
-        for view, standing in self._seen:
-            if view.lists.n_requests:
-                exposure = _exposure(standing, shown(view.lists.longest))
-                for task, label in view.labels.items():
-                    values[task] = label @ exposure / exposure.sum()
-        return values
+        return self._of_tasks(lambda task: self.impression_terms(task, k))
+
+    def impression_terms(self, task: int, k: int) -> ListTerms:
+        """Return the labels of the first k places of each list, over how many rows stand there."""
+        view = self._ranked._views[self._ranked._view_at[task]]  # noqa: SLF001 - same file
+        shown = np.minimum(view.lists.lengths(), k).astype(np.float64)
+        return ListTerms(self._sums(task, top(k)), shown)
 
     def gauc(self) -> Float[np.ndarray, " T"]:
         """Return the AUC within requests, weighted by rows, of requests with both classes.
@@ -172,29 +207,39 @@ class Ranking:
         Raises:
             ValueError: a label is not 0 or 1.
         """
-        aucs = np.full(self._ranked.n_tasks, np.nan)
-        for view, standing in self._seen:
-            length_R = view.lists.lengths().astype(np.float64)
-            from_below = view.lists.spread(length_R + 1.0) - standing.places()
-            for task, label in view.labels.items():
-                if not ((label == 0.0) | (label == 1.0)).all():
-                    raise ValueError("A label must be 0 or 1 for gauc.")
-                positive_R = view.lists.sums(label)
-                won_R = view.lists.sums(label * from_below) - positive_R * (positive_R + 1.0) / 2.0
-                n_pairs_R = positive_R * (length_R - positive_R)
-                kept = n_pairs_R > 0.0
-                if kept.any():
-                    auc_R = won_R[kept] / n_pairs_R[kept]
-                    aucs[task] = np.average(auc_R, weights=length_R[kept])
-        return aucs
+        return self._of_tasks(self.gauc_terms)
 
-    def _sums(self, discount: Discount) -> list[Float[np.ndarray, " R"]]:
-        """Return label times discount, summed over each request, for each task."""
-        sums: dict[int, Float[np.ndarray, " R"]] = {}
-        for view, standing in self._seen:
-            exposure = _exposure(standing, discount(view.lists.longest))
-            sums |= {t: view.lists.sums(label * exposure) for t, label in view.labels.items()}
-        return [sums[task] for task in range(self._ranked.n_tasks)]
+    def gauc_terms(self, task: int) -> ListTerms:
+        """Return rows times AUC of each list, over its rows where it has both classes, else 0.
+
+        Raises:
+            ValueError: a label is not 0 or 1.
+        """
+        at = self._ranked._view_at[task]  # noqa: SLF001 - same file
+        view = self._ranked._views[at]  # noqa: SLF001
+        label = view.labels[task]
+        if not ((label == 0.0) | (label == 1.0)).all():
+            raise ValueError("A label must be 0 or 1 for gauc.")
+        length_R = view.lists.lengths().astype(np.float64)
+        from_below = view.lists.spread(length_R + 1.0) - self._standings[at].places()
+        positive_R = view.lists.sums(label)
+        won_R = view.lists.sums(label * from_below) - positive_R * (positive_R + 1.0) / 2.0
+        n_pairs_R = positive_R * (length_R - positive_R)
+        kept = n_pairs_R > 0.0
+        auc_R = np.divide(won_R, n_pairs_R, out=np.zeros_like(won_R), where=kept)
+        return ListTerms(auc_R * length_R, np.where(kept, length_R, 0.0))
+
+    def _of_tasks(self, terms: Callable[[int], ListTerms]) -> Float[np.ndarray, " T"]:
+        return np.array([terms(task).ratio() for task in range(self._ranked.n_tasks)])
+
+    def _sums(self, task: int, discount: Discount) -> Float[np.ndarray, " R"]:
+        """Return label times discount, summed over each request."""
+        at = self._ranked._view_at[task]  # noqa: SLF001 - same file
+        view = self._ranked._views[at]  # noqa: SLF001
+        if (at, discount) not in self._exposures:
+            worth = discount(view.lists.longest)
+            self._exposures[at, discount] = _exposure(self._standings[at], worth)
+        return view.lists.sums(view.labels[task] * self._exposures[at, discount])
 
 
 def _exposure(standing: Standing, discount: Float[np.ndarray, " L"]) -> Float[np.ndarray, " n"]:
@@ -206,11 +251,6 @@ def _exposure(standing: Standing, discount: Float[np.ndarray, " L"]) -> Float[np
         until = np.concatenate([[0.0], np.cumsum(discount)])
         exposure[tied] = (until[above + n_tied] - until[above]) / n_tied
     return exposure
-
-
-def _mean_ratio(gain: Float[np.ndarray, " R"], ideal: Float[np.ndarray, " R"]) -> float:
-    kept = ideal > 0.0
-    return float((gain[kept] / ideal[kept]).mean()) if kept.any() else np.nan
 
 
 def _check(k: int | None) -> None:

@@ -79,6 +79,11 @@ class RequestLists:
         parts = [np.full(n_requests, length) for _, length, n_requests in self._blocks]
         return np.concatenate([np.zeros(0, int), *parts])
 
+    def first_rows(self) -> Int[np.ndarray, " R"]:
+        """Return the row of the input that comes first in each request, in arranged order."""
+        parts = [block[0] for block in self._parts(self.order)]
+        return np.concatenate([np.zeros(0, int), *parts])
+
     def spread(self, values: Float[np.ndarray, " R"]) -> Float[np.ndarray, " N"]:
         """Return for each arranged row what its request has."""
         spread, first = np.empty(len(self.order)), 0

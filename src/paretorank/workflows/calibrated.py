@@ -54,6 +54,12 @@ def read_calibration(folder: RunFolder) -> Calibration | None:
     return found
 
 
+def calibration_digest(folder: RunFolder) -> str:
+    """Return what changes when a run is calibrated anew; empty if it is not calibrated."""
+    path = folder.calibration_path
+    return file_digest(path) if path.exists() else ""
+
+
 def calibrated_rows(log: ScoredLog, calibration: Calibration) -> ScoredRows:
     """Return the rows with calibrated scores, and weights that make up for dropped rows.
 

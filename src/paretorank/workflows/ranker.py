@@ -22,9 +22,11 @@ from paretorank.model import MultiTaskRanker
 from paretorank.schema import SplitConfig
 from paretorank.training import FitReport
 from paretorank.workflows.calibrate import CalibrationReport, calibrate_run
-from paretorank.workflows.calibrated import read_calibration
+from paretorank.workflows.calibrated import calibration_digest, read_calibration
 from paretorank.workflows.calibration_fit import CalibrationWish
 from paretorank.workflows.evaluate import evaluate_frame
+from paretorank.workflows.fused_scores import with_fused
+from paretorank.workflows.fusion_result import read_fusion
 from paretorank.workflows.ingest import Prepared, ingest_request, prepare
 from paretorank.workflows.predict import load_model, predict_frame
 from paretorank.workflows.preference import Preferred
@@ -108,7 +110,12 @@ class Ranker:
         return self
 
     def predict(
-        self, rows: Any, *, is_calibrated: bool = True, preference: Preferred = None
+        self,
+        rows: Any,
+        *,
+        is_calibrated: bool = True,
+        preference: Preferred = None,
+        fused: bool = False,
     ) -> pl.DataFrame:
         """Score rows: one column per task, in the order of the rows, after the keys.
 
@@ -117,17 +124,27 @@ class Ranker:
             is_calibrated: whether scores pass through the maps of a ranker that was calibrated.
             preference: {"click": 0.7, "like": 0.3} or columns of the rows {"click": "w_click"}, for
                 models that read one.
+            fused: add the fused score, by the formula that `paretorank fuse` found for the run.
         """
         model, encoder = self._require()
         calibration = self._read_calibration() if is_calibrated else None
-        return predict_frame(
+        frame = as_frame(rows)
+        scores = predict_frame(
             model,
             encoder,
             self.config,
-            as_frame(rows),
+            frame,
             calibration=calibration,
             preference=preference,
         )
+        if not fused:
+            return scores
+        if self._folder is None:
+            raise RunError("This ranker has no run.", hint="Call fit or load first.")
+        fusion = read_fusion(self._folder.fusion_path)
+        used = calibration_digest(self._folder) if is_calibrated else ""
+        fusion.check(used, self._folder.fusion_path)
+        return with_fused(scores, frame, self.config, fusion)
 
     def calibrate(
         self, rows: Any = None, *, method: Method = "auto", segment: str | None = None

@@ -9,6 +9,7 @@ log.jsonl         one line per event; tensorboard/ holds the same for TensorBoar
 scores.parquet    scores of the test rows
 metrics.json      metrics of the test rows, with intervals
 calibration.json  maps of `calibrate`, if it ran; calibration_report.json says what they change
+fusion/           trials of a search of fusion weights, and the formula it found
 .lock             which process is training here; gone afterwards
 """
 
@@ -74,6 +75,11 @@ class RunFolder:
     def calibration_report_path(self) -> Path:
         """Scores before and after calibration, beside what happened."""
         return self.path / "calibration_report.json"
+
+    @property
+    def fusion_path(self) -> Path:
+        """The fusion formula that was found, if one was searched."""
+        return self.path / "fusion" / "fusion.json"
 
     @property
     def encoder_folder(self) -> Path:

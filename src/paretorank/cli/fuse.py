@@ -1,0 +1,65 @@
+"""`paretorank fuse`: weights of the formula that sorts the lists."""
+
+from typer import Exit
+
+from paretorank.cli import fusion_options as options
+from paretorank.cli.console import echo_json, note, progress_bars
+from paretorank.cli.fusion_table import echo_fusion
+from paretorank.cli.options import AsJson, RunPath
+
+INTERRUPTED = 130  # what a shell makes of Ctrl-C
+
+
+def fuse(
+    run: RunPath,
+    maximise: options.Metrics,
+    at_least: options.Bounds = None,
+    formula: options.FormulaText = None,
+    preset: options.Preset = "weighted_product",
+    ranges: options.Ranges = None,
+    value: options.Worth = None,
+    also: options.Also = None,
+    baseline: options.Baseline = None,
+    baseline_column: options.BaselineColumn = None,
+    sampler: options.Sampler = "auto",
+    pick: options.Pick = "knee",
+    trials: options.Trials = 200,
+    seed: options.Seed = 0,
+    resamples: options.Resamples = None,
+    out: options.Out = None,
+    as_json: AsJson = False,
+) -> None:
+    """Search fusion weights on the validation rows and confirm them on the test rows.
+
+    An interrupted search goes on when it is started again.
+    """
+    from paretorank.workflows.fuse import fuse_run  # imports torch; `--help` must not
+    from paretorank.workflows.fusion_request import FuseRequest
+    from paretorank.workflows.run_folder import RunFolder
+
+    request = FuseRequest(
+        maximise=tuple(maximise),
+        at_least=tuple(at_least or ()),
+        formula=formula,
+        preset=preset,
+        ranges=tuple(ranges or ()),
+        value=value,
+        also=tuple(also or ()),
+        baseline=baseline,
+        baseline_column=baseline_column,
+        sampler=sampler,
+        n_trials=trials,
+        seed=seed,
+        pick=pick,
+        n_resamples=resamples,
+    )
+    try:
+        with progress_bars() as listener:
+            found = fuse_run(RunFolder(run), request, out=out, listener=listener)
+    except KeyboardInterrupt:
+        note("interrupted; what was tried is kept, and the same command goes on")
+        raise Exit(INTERRUPTED) from None
+    if as_json:
+        echo_json(found.to_json())
+    else:
+        echo_fusion(str(run), found)
