@@ -78,6 +78,20 @@ def test_whatever_the_gradients_no_loss_that_is_worst_rises(n_dims: int) -> None
         assert slopes[worst] >= -1e-5 * gradients.norm(dim=1).amax()
 
 
+@pytest.mark.parametrize("escapes", [True, False])
+def test_a_search_that_starts_behind_an_optimum_does_not_end_there(escapes: bool) -> None:
+    preference = double([0.5, 0.5])
+    minima = double([[0.0, 0.0], [1.0, 0.0]])
+    point = double([-0.5, 0.2])
+    for _ in range(400):
+        gradients = point - minima
+        losses = 0.5 * gradients.square().sum(dim=1)
+        gramian = gradients @ gradients.T
+        point = point - 0.05 * epo_weights(gramian, losses, preference, escapes=escapes) @ gradients
+    expected = double([0.5, 0.0]) if escapes else minima[0]  # the paper's rule stands still
+    assert torch.allclose(point, expected, atol=0.02)
+
+
 def test_zero_gradients_and_one_task_are_no_problem() -> None:
     one = double([1.0])
     assert epo_weights(double([[4.0]]), one, one).tolist() == [1.0]

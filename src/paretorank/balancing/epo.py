@@ -4,12 +4,13 @@ Source: Mahapatra, Rajan, Multi-Task Learning with User Preferences: Gradient De
     Controlled Ascent in Pareto Optimization, ICML 2020, section 4 and algorithm 1: losses L with a
     preference r shall end where r_1 L_1 = ... = r_T L_T. A linear program balances while they are
     apart and descends when they are not.
-We deviate: the weights sum to 1, where the paper multiplies the direction by T.
+We deviate: the weights sum to 1, where the paper multiplies the direction by T; where every mix of
+gradients leads away from the preference, all losses descend (`escapes_single_optima`).
 Shapes: T tasks, P present tasks.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -40,6 +41,10 @@ class EPOConfig(PeriodicSection):
     preference: Mapping[str, PositiveFloat] = Field(default_factory=dict)
     """By what each loss is multiplied; the products shall be equal at the end. 1 where not named;
     twice the number asks for half the loss."""
+    escapes_single_optima: bool = True
+    """Whether all losses descend where no mix of gradients brings the losses nearer to the
+    preference. The paper descends what harms least there, which may be one task alone: at its
+    optimum, its gradient vanishes, and the search stands still."""
 
     @override
     def build(
@@ -68,7 +73,10 @@ class EPO(GramianBalancer):
                 hint='balancer.kind = "pe_ltr" with balancer.bounds takes losses of any sign.',
             )
         preference = self.preference.to(seen.losses)[seen.tasks]
-        return epo_weights(seen.gramian, seen.losses, preference / preference.sum())
+        shares = preference / preference.sum()
+        return epo_weights(
+            seen.gramian, seen.losses, shares, escapes=self.config.escapes_single_optima
+        )
 
 
 @dataclass(frozen=True)
@@ -84,9 +92,13 @@ class Imbalance:
 
 
 def epo_weights(
-    gramian: Float[Tensor, "T T"], losses: Float[Tensor, " T"], preference: Float[Tensor, " T"]
+    gramian: Float[Tensor, "T T"],
+    losses: Float[Tensor, " T"],
+    preference: Float[Tensor, " T"],
+    *,
+    escapes: bool = False,
 ) -> Float64[Tensor, " T"]:
-    """Return the weights of the simplex of the next step.
+    """Return the weights of the simplex of the next step; `escapes` as in `EPOConfig`.
 
     Raises:
         ValueError: A loss or a preference is not above 0, or the Gramian is not finite.
@@ -94,7 +106,10 @@ def epo_weights(
     if not gramian.isfinite().all():
         raise ValueError("`gramian` must be finite.")
     products = gramian.detach().double().cpu().numpy()
-    gain, least = program(products, imbalance(losses, preference))
+    found = imbalance(losses, preference)
+    if escapes and not bool((products @ found.adjustments > 0).any()):
+        found = replace(found, divergence=0.0)  # as if balanced: all losses descend
+    gain, least = program(products, found)
     lengths = np.sqrt(np.maximum(products.diagonal(), np.finfo(np.float64).tiny))
     units = lengths * lengths.max()  # the solver's tolerances are absolute
     rows = np.isfinite(least)
