@@ -136,3 +136,23 @@ def test_averaged_weights_pass_through_the_same_guard() -> None:
     gradients = torch.stack([draw(1)[0], -draw(1)[0]])
     assert balancer.weigh(seen(gradients)).tolist() == [0.5, 0.5]
     assert int(balancer.inner.n_failures) == 1
+
+
+@pytest.mark.parametrize(
+    ("config", "expected"),
+    [
+        (GradVacConfig(every_steps=2), 1.0),
+        (CRMOGMConfig(every_steps=2, of=GradVacConfig()), 1.0),
+        (UPGradConfig(every_steps=2), 1 / 3),
+    ],
+    ids=["adds up", "averages what adds up", "a mean"],
+)
+def test_a_task_that_missed_all_looks_has_the_weight_of_a_task_without_conflict(
+    config: Any, expected: float
+) -> None:
+    balancer = build(config, 3)
+    gradients = torch.eye(3).double()[:2]
+    found = balancer(seen(gradients, tasks=[0, 1]))
+    kept = balancer.kept_weights(torch.ones(3, dtype=torch.bool))
+    assert_close(kept[:2], found[:2])
+    assert float(kept[2]) == pytest.approx(expected)

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from paretorank.architectures import MMoEConfig
+from paretorank.architectures import CGCConfig, HoMEConfig, MMoEConfig
 from paretorank.balancing import EqualConfig, UncertaintyConfig, UPGradConfig
 from paretorank.balancing.base import BalancerSection
 from paretorank.data.batch import Batch
@@ -74,6 +74,23 @@ def test_a_look_leaves_no_gradient_behind() -> None:
     model = build(MMoEConfig(n_experts=2, expert_dims=(8, 6)))
     diagnose(model, rows())
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_a_look_moves_no_running_statistics() -> None:
+    model = build(HoMEConfig()).train()
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    assert any(name.endswith("running_mean") for name in before)
+    diagnose(model, rows())
+    for name, buffer in model.named_buffers():
+        assert torch.equal(buffer, before[name]), name
+
+
+def test_where_no_parameters_are_shared_there_is_a_look_at_the_representation() -> None:
+    model = build(CGCConfig(expert_dims=(8,), n_shared_experts=0))
+    facts = finite(diagnose(model, rows()).facts(WEIGHTS))
+    assert facts["representation"]["norm"]["click"] > 0
+    assert facts["conflicts"] == {}
+    assert set(facts["parameters"]["norm"].values()) == {0.0}
 
 
 @pytest.mark.parametrize("balancer", [EqualConfig(), UncertaintyConfig(), UPGradConfig()])

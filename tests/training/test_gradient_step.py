@@ -1,6 +1,7 @@
 """Steps of balancers that look at gradients: what every parameter gets."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 import torch
@@ -8,7 +9,15 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from typing_extensions import override
 
-from paretorank.architectures import MMoEConfig
+from paretorank.architectures import (
+    ArchitectureConfig,
+    AttentionMMoEConfig,
+    CGCConfig,
+    MMoEConfig,
+    OMoEConfig,
+    PLEConfig,
+)
+from paretorank.architectures.gates_config import GatesConfig
 from paretorank.balancing import (
     Balancer,
     GramianBalancer,
@@ -22,12 +31,18 @@ from paretorank.balancing import (
 )
 from paretorank.balancing.gradient_balancer import Place
 from paretorank.data.batch import Batch
-from paretorank.foundation.errors import TrainingError
-from paretorank.model import MultiTaskRanker
+from paretorank.data.layout import NumericColumn
+from paretorank.foundation.errors import ConfigError, TrainingError
+from paretorank.model import ModelConfig, MultiTaskRanker, build_model
+from paretorank.relations import ESCM2Config
+from paretorank.tasks import BinaryTask, TaskConfig
+from paretorank.tasks.binary import DelayConfig
+from paretorank.training.gradient_step import refuse_nothing_shared
 from paretorank.training.step import StepResult, backward_step
-from tests.training.test_task_gradients import build, rows
+from tests.training.test_task_gradients import LAYOUT, build, rows
 
 NAMES = ("click", "rating", "like")
+GATES = GatesConfig(load_balance=0.5)
 PLACES: list[Place] = ["representation", "last_layer", "parameters"]
 
 
@@ -132,6 +147,83 @@ def test_the_sum_of_gradients_is_the_gradient_of_the_sum(at: Place) -> None:
     _, plain = step(static([1.0, 1.0, 1.0]))
     assert_same(grads, plain)
     assert torch.allclose(found.weights, torch.ones(3, dtype=torch.float64), rtol=1e-6)
+
+
+@pytest.mark.parametrize("at", PLACES)
+@pytest.mark.parametrize("kind", [Fixed, Total])
+@pytest.mark.parametrize(
+    "architecture",
+    [
+        OMoEConfig(n_experts=3, expert_dims=(8,), gates=GATES),
+        PLEConfig(expert_dims=(8,), gates=GATES),
+        AttentionMMoEConfig(n_experts=3, expert_dims=(8,), gates=GATES),
+    ],
+    ids=lambda config: config.kind,
+)
+def test_what_is_added_to_the_losses_reaches_shared_parameters_too(
+    architecture: ArchitectureConfig, kind: type[Fixed] | type[Total], at: Place
+) -> None:
+    relation = ESCM2Config(estimator="dr")  # its guesses are learned by an auxiliary loss
+    weights = [0.5, 2.0, 3.0] if kind is Fixed else [1.0, 1.0, 1.0]
+    _, grads = step(kind(NAMES, at=at).double(), build(architecture, relation).train())
+    _, plain = step(static(weights), build(architecture, relation).train())
+    for name, grad in plain.items():
+        assert torch.allclose(grads[name], grad, rtol=1e-8, atol=1e-13), name
+
+
+def waiting_model() -> MultiTaskRanker:
+    delay = DelayConfig(mean_delay_s=3.0)
+    tasks: dict[str, TaskConfig] = {
+        "click": BinaryTask(label="c"),
+        "buy": BinaryTask(label="b", matures_after=9.0, delayed_feedback=delay),
+    }
+    layout = LAYOUT.model_copy(
+        update={
+            "numeric": (*LAYOUT.numeric, NumericColumn(name="__waiting:buy", for_losses=True)),
+        }
+    )
+    config = ModelConfig(architecture=MMoEConfig(n_experts=2, expert_dims=(8, 6)), tower_dims=(4,))
+    return build_model(config, layout, tasks, seed=1).double().train()
+
+
+def waiting_rows() -> Batch:
+    batch = rows()
+    age = torch.full((len(batch), 1), torch.nan, dtype=torch.float64)
+    age[:5] = 2.0
+    batch.observed[:5, 1] = False
+    return replace(
+        batch,
+        numeric=torch.cat([batch.numeric, age], dim=1),
+        labels=batch.labels[:, :2],
+        observed=batch.observed[:, :2],
+    )
+
+
+def test_rows_that_wait_are_weighed_like_others() -> None:
+    ones, names = torch.ones(2, dtype=torch.float64), ("click", "buy")
+    grads = []
+    balancer = Rows(names)
+    for each in (balancer, Static(names, weights=torch.tensor([2.0, 2.0])).double()):
+        network = waiting_model()
+        backward_step(network, each, ones, waiting_rows(), place="here")
+        grads.append(
+            {n: p.grad.to_dense() for n, p in network.named_parameters() if p.grad is not None}
+        )
+    assert balancer.seen is not None
+    assert bool(balancer.seen.observed[:5, 1].all())
+    assert_same(*grads)
+
+
+@pytest.mark.parametrize("at", ["last_layer", "parameters"])
+@pytest.mark.parametrize("kind", [Fixed, Total])
+def test_where_nothing_is_shared_no_gradients_are_asked_for(
+    kind: type[Fixed] | type[Total], at: Place
+) -> None:
+    apart = build(CGCConfig(expert_dims=(8,), n_shared_experts=0))
+    with pytest.raises(ConfigError, match=f"balancer.at = '{at}' needs parameters"):
+        refuse_nothing_shared(kind(NAMES, at=at), apart)
+    refuse_nothing_shared(kind(NAMES), apart)
+    refuse_nothing_shared(kind(NAMES, at=at), model())
 
 
 def test_weights_of_tensors_scale_each_tensor() -> None:

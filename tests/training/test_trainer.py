@@ -10,19 +10,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from paretorank.architectures import MMoEConfig
+from paretorank.architectures import CGCConfig, MMoEConfig
 from paretorank.balancing import (
     DWAConfig,
     EqualConfig,
     FAMOConfig,
     RandomConfig,
     UncertaintyConfig,
+    UPGradConfig,
 )
 from paretorank.balancing.base import BalancerSection
 from paretorank.data.loader import Loader, LoaderConfig
 from paretorank.data.shard_reader import ShardSet
 from paretorank.evaluation import EvaluationResult, Monitor, ScoredRows, evaluate_rows
-from paretorank.foundation.errors import RunError
+from paretorank.foundation.errors import ConfigError, RunError
 from paretorank.foundation.progress import Listener, Progress, silent
 from paretorank.model import ModelConfig, MultiTaskRanker, build_model, score_batches
 from paretorank.schema import SplitName
@@ -155,6 +156,16 @@ def scripted(
         )
 
     return validate, seen
+
+
+def test_gradients_at_parameters_that_no_tasks_share_are_refused_before_the_first_step(
+    splits: Splits, tmp_path: Path
+) -> None:
+    bench = Bench(splits, tmp_path, balancer=UPGradConfig(at="parameters"))
+    apart = ModelConfig(architecture=CGCConfig(expert_dims=(8,), n_shared_experts=0))
+    bench.model = build_model(apart, splits["train"].layout, TASKS, seed=1)
+    with pytest.raises(ConfigError, match="needs parameters that tasks share"):
+        bench.fit()
 
 
 def test_the_loss_falls_and_the_metrics_rise(splits: Splits, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Calibration of a run: fitted, kept, read back, applied everywhere, refused when stale."""
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -178,7 +179,12 @@ def test_the_most_active_users_are_in_the_last_tenth() -> None:
 def test_segments_read_alike_as_whole_numbers_and_floats() -> None:
     texts = segment_texts(pl.Series([1.0, None, 2.0])).tolist()
     assert texts == segment_texts(pl.Series([1, None, 2])).tolist() == ["1", "missing", "2"]
-    assert segment_texts(pl.Series([0.5, 1.0])).tolist() == ["0.5", "1.0"]
+
+
+def test_the_text_of_a_segment_does_not_depend_on_the_rows_beside_it() -> None:
+    beside = segment_texts(pl.Series([1.0, 2.5, math.nan, None, -3.0, math.inf, 1e300]))
+    assert beside.tolist() == ["1", "2.5", "missing", "missing", "-3", "inf", "1e+300"]
+    assert segment_texts(pl.Series(["a", None])).tolist() == ["a", "missing"]
 
 
 @pytest.fixture(scope="module")

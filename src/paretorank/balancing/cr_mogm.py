@@ -98,6 +98,7 @@ class CRMOGM(GramianBalancer):
         super().__init__(task_names, at=config.at, every_steps=config.every_steps)
         self.config = config
         self.inner = inner
+        self.first_weight = inner.first_weight
         unknown = torch.full((len(self.task_names),), torch.nan, dtype=torch.float64)
         self.register_buffer("averages", unknown)
 

@@ -63,6 +63,8 @@ class GramianBalancer(nn.Module, ABC):
         self.task_names = tuple(task_names)
         self.at = at
         self.every_steps = every_steps
+        self.first_weight = 1 / len(self.task_names)
+        """Of a task that was absent whenever weights were computed."""
         self.register_buffer("weights", torch.full((len(self.task_names),), torch.nan))
         self.register_buffer("n_steps", torch.tensor(0))
 
@@ -73,9 +75,8 @@ class GramianBalancer(nn.Module, ABC):
         return is_due
 
     def kept_weights(self, present: Bool[Tensor, " T"]) -> Float[Tensor, " T"]:
-        """Return the weights of the last time; 1 / T for tasks that had none yet, 0 if absent."""
-        start = 1 / len(self.task_names)
-        return torch.where(present, self.weights.nan_to_num(nan=start), 0.0)
+        """Return the weights of the last time; `first_weight` for new tasks, 0 if absent."""
+        return torch.where(present, self.weights.nan_to_num(nan=self.first_weight), 0.0)
 
     @override
     def forward(self, seen: SeenGradients) -> Float[Tensor, " T"] | Float[Tensor, "N T"]:

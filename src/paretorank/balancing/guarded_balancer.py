@@ -78,6 +78,8 @@ class GuardedBalancer(GramianBalancer, ABC):
     ) -> None:
         super().__init__(task_names, at=at, every_steps=every_steps)
         self.guard = guard or Guard()
+        if self.guard.adds_up:
+            self.first_weight = 1.0
         self.register_buffer("n_failures", torch.tensor(0))
         self.register_buffer("n_calls", torch.tensor(0))
         self.register_buffer("seed", torch.tensor(seed))

@@ -6,7 +6,7 @@ Shapes: B rows, D input width, T tasks, H width of a representation, O outputs o
 task, its logit, unless a task's loss needs more).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Bool, Float
@@ -107,9 +107,10 @@ class MultiTaskRanker(nn.Module):
         own = self.heads.losses(outputs, filled, Requests(batch.request, counted), batch.numeric)
         seen = Seen(logits, batch.labels, batch.observed, batch.weight, done.imputed)
         rows = self.relation.row_losses(own, seen)
-        observed = rows.observed | self.heads.waiting(batch.numeric, batch.observed)
-        present = (observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
-        losses = reduce_losses(rows.losses, observed, batch.weight)
+        waiting = self.heads.waiting(batch.numeric, batch.observed)
+        rows = replace(rows, observed=rows.observed | waiting)
+        present = (rows.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
+        losses = reduce_losses(rows.losses, rows.observed, batch.weight)
         terms = [rows.auxiliary, self.architecture.auxiliary_loss()]
         auxiliary = [term for term in terms if term is not None]
         total = torch.stack(auxiliary).sum() if auxiliary else None

@@ -7,14 +7,15 @@ Shapes: T tasks, P present tasks, N tensors of shared parameters.
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
 from paretorank.data.batch import Batch
 from paretorank.model import MultiTaskRanker
@@ -48,7 +49,7 @@ class Diagnosis:
 
 
 def diagnose(model: MultiTaskRanker, batch: Batch) -> Diagnosis:
-    """Take the gradients of all tasks; `grad` of no parameter is touched.
+    """Take the gradients of all tasks; `grad` of no parameter is touched, and no buffer.
 
     Costs a forward pass, and a backward pass per task down to the shared parameters.
 
@@ -56,15 +57,31 @@ def diagnose(model: MultiTaskRanker, batch: Batch) -> Diagnosis:
         model: in training mode; its random parts move on.
         batch: the rows.
     """
+    with _buffers_kept(model):
+        return _diagnosed(model, batch)
+
+
+@contextmanager
+def _buffers_kept(model: nn.Module) -> Iterator[None]:
+    """Put back what a forward pass in training moves, such as running statistics."""
+    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
+    yield
+    for name, buffer in model.named_buffers():
+        buffer.copy_(before[name])
+
+
+def _diagnosed(model: MultiTaskRanker, batch: Batch) -> Diagnosis:
     result = model.training_losses(batch, with_cut=True)
     if result.cut is None:
         raise ValueError("`with_cut` must give a cut.")
     names = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
     shared = [p for p in model.shared_parameters() if id(p) in names]
     tasks = result.present.nonzero().flatten()
-    representation, by_tensor = torch.zeros(0, 0), torch.zeros(len(shared), 0, 0)
+    representation = torch.zeros(0, 0)
+    by_tensor = torch.zeros(len(shared), len(tasks), len(tasks))
     if len(tasks):
         representation = at_representation(result.losses, tasks, result.cut).gramian()
+    if len(tasks) and shared:
         by_tensor = at_parameters(result.losses, tasks, result.cut, shared).gramians()
     return Diagnosis(
         model.task_names,

@@ -14,6 +14,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from paretorank.balancing import (
+    Balancer,
     GramianBalancer,
     JacobianBalancer,
     RowBalancer,
@@ -21,7 +22,7 @@ from paretorank.balancing import (
     SeenRows,
 )
 from paretorank.data.batch import Batch
-from paretorank.foundation.errors import TrainingError
+from paretorank.foundation.errors import ConfigError, TrainingError
 from paretorank.losses import reduce_losses
 from paretorank.model.cut import Cut
 from paretorank.model.ranker import MultiTaskRanker, TrainingLosses
@@ -63,6 +64,15 @@ class Pass:
         auxiliary = self.result.auxiliary
         return losses if auxiliary is None else losses + auxiliary
 
+    def auxiliary_gradients(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+        """Return the gradients of what is added as it is; 0 where nothing is. The graph is kept."""
+        auxiliary = self.result.auxiliary
+        if auxiliary is None or not auxiliary.requires_grad:
+            return tuple(torch.zeros_like(tensor) for tensor in tensors)
+        return torch.autograd.grad(
+            auxiliary, tensors, retain_graph=True, allow_unused=True, materialize_grads=True
+        )
+
 
 def gramian_step(balancer: GramianBalancer, given: Pass) -> Float[Tensor, " T"]:
     """Run the backward pass; return the weights of the tasks."""
@@ -103,8 +113,9 @@ def jacobian_step(balancer: JacobianBalancer, given: Pass) -> Float[Tensor, " T"
         raise _not_finite(given, scaled @ scaled.T)
     direction = balancer(scaled, given.tasks)
     if balancer.at == "representation":
-        shared = given.cut.shared
-        handle = shared.register_hook(direction.view_as)  # type: ignore[no-untyped-call]
+        # Beside the mixtures, gates that read experts and auxiliary losses lead here: they stay.
+        change = (direction - scaled.sum(dim=0)).view_as(given.cut.shared)
+        handle = given.cut.shared.register_hook(change.add)  # type: ignore[no-untyped-call]
         torch.autograd.backward(given.weighted(ones))
         handle.remove()
     else:
@@ -155,6 +166,22 @@ def row_step(balancer: RowBalancer, given: Pass) -> Float[Tensor, " T"]:
     return means.nan_to_num(nan=0.0) * given.static_weights
 
 
+def refuse_nothing_shared(balancer: Balancer, model: MultiTaskRanker) -> None:
+    """Refuse to take gradients at shared parameters where a model has none.
+
+    Raises:
+        ConfigError: tasks share nothing but embedding tables at the place of the balancer.
+    """
+    if not isinstance(balancer, GramianBalancer | JacobianBalancer):
+        return
+    if balancer.at != "representation" and not _parameters(balancer.at, model):
+        raise ConfigError(
+            f"balancer.at = {balancer.at!r} needs parameters that tasks share, and this model "
+            "shares nothing there but embedding tables.",
+            hint='Set balancer.at = "representation", or give model.architecture shared experts.',
+        )
+
+
 def _parameters(at: str, model: MultiTaskRanker) -> list[nn.Parameter]:
     match at:
         case "parameters":
@@ -189,12 +216,16 @@ def _seen(
 def _descend_elsewhere(
     given: Pass, total: Tensor, parameters: Sequence[nn.Parameter], directions: Sequence[Tensor]
 ) -> None:
-    """Give shared parameters their directions, and all others the gradient of the total."""
+    """Give shared parameters their directions, and all others the gradient of the total.
+
+    What is added to the total as it is reaches both.
+    """
     shared = {id(parameter) for parameter in parameters}
+    added = given.auxiliary_gradients(parameters)
     others = [p for p in given.model.parameters() if p.requires_grad and id(p) not in shared]
     torch.autograd.backward(total, inputs=others)
-    for parameter, direction in zip(parameters, directions, strict=True):
-        parameter.grad = direction.detach().to(parameter)
+    for parameter, direction, more in zip(parameters, directions, added, strict=True):
+        parameter.grad = (direction.detach() + more).to(parameter)
 
 
 def _not_finite(given: Pass, gramian: Float[Tensor, "P P"]) -> TrainingError:

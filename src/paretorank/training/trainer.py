@@ -27,6 +27,7 @@ from paretorank.training.checkpoint import (
 )
 from paretorank.training.diagnosis import diagnose
 from paretorank.training.gate_watch import watched_gates
+from paretorank.training.gradient_step import refuse_nothing_shared
 from paretorank.training.logbook import Logbook
 from paretorank.training.optimizers import build_optimizers
 from paretorank.training.row_weights import row_weight_facts
@@ -90,6 +91,7 @@ class Trainer:
         self.logbook = logbook
         self.checkpoints = checkpoints
         self.listener = listener
+        refuse_nothing_shared(balancer, model)
         if isinstance(balancer, RowBalancer):
             balancer.begin(model.in_dim)
         self.optimizers = build_optimizers(config, model, balancer)
@@ -170,10 +172,7 @@ class Trainer:
             )
 
     def _run_epoch(
-        self,
-        loader: Loader,
-        validate: Callable[[], EvaluationResult],
-        total: int,
+        self, loader: Loader, validate: Callable[[], EvaluationResult], total: int
     ) -> None:
         position, meter, saved = self.position, self._meter, time.monotonic()
         checks = self._validation_steps(loader.n_steps)

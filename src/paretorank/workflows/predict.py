@@ -151,12 +151,16 @@ def batches_of(
 
 
 def segment_texts(column: pl.Series) -> np.ndarray:
-    """Return the values of a segment column as texts, alike for 1 and 1.0."""
-    if column.dtype.is_float():
-        whole = column.drop_nulls().drop_nans()
-        if (whole == whole.floor()).all() and whole.is_finite().all():
-            column = column.fill_nan(None).cast(pl.Int64, strict=False)
-    return column.cast(pl.String).fill_null(MISSING).to_numpy()
+    """Return the values of a segment column as texts, alike for 1 and 1.0.
+
+    The text of a value does not depend on the values beside it.
+    """
+    if not column.dtype.is_float():
+        return column.cast(pl.String).fill_null(MISSING).to_numpy()
+    known = column.fill_nan(None)
+    whole, texts = known.cast(pl.Int64, strict=False), known.cast(pl.String)
+    texts = whole.cast(pl.String).zip_with((whole == known).fill_null(value=False), texts)
+    return texts.fill_null(MISSING).to_numpy()
 
 
 def write_scores(scores: pl.DataFrame, path: Path) -> None:
