@@ -26,6 +26,13 @@ def test_calibrate_prints_maps_and_what_they_change(ask: Ask, run: Path) -> None
     assert (run / "calibration.json").exists()
 
 
+def test_what_no_map_has_changed_is_printed_once(ask: Ask, run: Path) -> None:
+    answer = ask("calibrate", run, "--method", "identity", "--reliability")
+    shown = " ".join(answer.out.split())  # a title is as wide as its table
+    assert "test rows, before and after" in shown
+    assert "test rows, after" not in shown
+
+
 def test_calibrate_answers_in_json_what_the_run_keeps(ask: Ask, run: Path) -> None:
     answer = ask("calibrate", run, "--method", "platt", "--keep-rate", "click=0.5", "--json").json
     click = answer["calibration"]["tasks"][0]

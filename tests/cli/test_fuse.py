@@ -24,6 +24,7 @@ def test_fuse_prints_what_was_compared_and_the_formula(
         assert word in answer.out
     assert "chosen: " in answer.out
     assert "formula: " in answer.out
+    assert "baseline: click\n" in answer.out
     for word in ("4 weights were tried", "rows of one request_id", "have one row", "user_id"):
         assert word in answer.err
     assert (tmp_path / "f" / "fusion.json").exists()

@@ -10,12 +10,19 @@ from paretorank.cli.options import AsJson, RunPath
 from paretorank.foundation.errors import ConfigError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from paretorank.workflows.calibrate import CalibrationLine, CalibrationReport
 
 Method = Literal[
     "auto", "identity", "temperature", "platt", "beta", "histogram", "isotonic", "scale"
 ]
-_SHOWN = {"pcoc": "PCOC", "ece_equal_mass": "ECE", "log_loss": "log loss", "rmse": "RMSE"}
+_SHOWN = {
+    "pcoc": "PCOC",
+    "ece_equal_mass": "ECE, equal mass",
+    "log_loss": "log loss",
+    "rmse": "RMSE",
+}
 
 
 def calibrate(
@@ -58,9 +65,7 @@ def calibrate(
     _echo_maps(f"{run}: maps", report)
     _echo_lines(report)
     if reliability:
-        for line in report.lines:
-            if line.bins and line.split == report.lines[-1].split:
-                _echo_bins(line)
+        _echo_reliability(report)
     echo(f"next: paretorank evaluate {run}")
 
 
@@ -76,16 +81,27 @@ def _rate(text: str) -> tuple[str, float]:
 
 def _echo_maps(title: str, report: "CalibrationReport") -> None:
     rows = []
+    chances = {line.task for line in report.lines if "log_loss" in line.measures}
     for task in report.calibration.tasks:
         space = f"{task.task} and {' and '.join(task.along)}" if task.along else task.task
         errors = report.errors[task.task]
-        gain = errors["identity"] - errors[task.everywhere.kind] if errors else None
+        error = _error(errors, task.everywhere.kind, is_chance=task.task in chances)
         own = str(len(task.by_segment)) if report.calibration.segment else "-"
-        rows.append([task.task, space, task.everywhere.kind, own, number(gain, 6)])
+        rows.append([task.task, space, task.everywhere.kind, own, error])
         for text in task.notes:
             note(f"{task.task}: {text}")
-    header = ["task", "chance or value of", "map", "segments", "error saved on unseen users"]
+    header = ["task", "chance or value of", "map", "segments", "error on unseen users"]
     echo_table(title, header, rows)
+
+
+def _error(errors: "Mapping[Method, float]", kind: Method, *, is_chance: bool) -> str:
+    """Return the error of users that no fit has seen, without a map and with this one."""
+    if not errors:
+        return "-"
+    before, after = errors["identity"], errors[kind]
+    if is_chance:
+        return f"log loss {number(before)} -> {number(after)}"
+    return f"RMSE {number(before**0.5)} -> {number(after**0.5)}"
 
 
 def _echo_lines(report: "CalibrationReport") -> None:
@@ -109,8 +125,22 @@ def _echo_lines(report: "CalibrationReport") -> None:
             echo_table("", [*header, *(_SHOWN[name] for name in names)], rows, whole=2)
 
 
-def _echo_bins(line: "CalibrationLine") -> None:
-    rows = [
+def _echo_reliability(report: "CalibrationReport") -> None:
+    """Print before and after of every task; once where they look the same."""
+    lines = [line for line in report.lines if line.split == report.lines[-1].split]
+    for before, after in zip(lines[::2], lines[1::2], strict=True):
+        first, second = _bins(before), _bins(after)
+        stages = {"before": first, "after": second}
+        if first == second:
+            stages = {"before and after": first}
+        for stage, rows in stages.items():
+            if rows:
+                title = f"{before.task}, {before.space}, {before.split} rows, {stage}"
+                echo_table(title, ["rows", "predicted", "observed", "95 % interval"], rows)
+
+
+def _bins(line: "CalibrationLine") -> list[list[str]]:
+    return [
         [
             f"{part.n_rows:,}",
             number(part.predicted),
@@ -119,5 +149,3 @@ def _echo_bins(line: "CalibrationLine") -> None:
         ]
         for part in line.bins
     ]
-    title = f"{line.task}, {line.space}, {line.split} rows, {line.stage}"
-    echo_table(title, ["rows", "predicted", "observed", "95 % interval"], rows)

@@ -8,6 +8,8 @@ if TYPE_CHECKING:
     from paretorank.evaluation import Comparison, Difference
 
 _HEADER = ("task", "metric", "baseline", "run", "gain", "±", "p", "verdict")
+_SMALLEST_P = 0.001
+"""Smaller ones are not told apart."""
 
 
 def echo_comparison(comparison: "Comparison") -> None:
@@ -18,10 +20,15 @@ def echo_comparison(comparison: "Comparison") -> None:
     from paretorank.evaluation import in_words
 
     with_twins = comparison.baseline == "twins"
+    note(
+        "gain: above 0 is better, also where less is; "
+        f"±: half of the {comparison.confidence:.0%} interval; scores as the models give them"
+    )
     for run in comparison.runs:
         differences = comparison.of_run(run)
         lines = [_line(difference) for difference in differences]
-        echo_table(f"{run} against {comparison.baseline}", _HEADER, lines, whole=2)
+        title = f"{run} against {comparison.baseline}: {comparison.n_rows:,} rows"
+        echo_table(title, _HEADER, lines, whole=2)
         subject = f"sharing ({run})" if with_twins else run
         echo(in_words(comparison, run, subject=subject))
         for text in dict.fromkeys(f"{d.name}: {d.note}" for d in differences if d.note):
@@ -62,7 +69,7 @@ def _line(difference: "Difference") -> list[str]:
         number(difference.value, digits),
         _signed(difference.gain.value, digits),
         number(half, digits),
-        number(p, 3),
+        f"<{_SMALLEST_P}" if p < _SMALLEST_P else number(p, 3),
         difference.verdict or "",
     ]
 

@@ -137,4 +137,4 @@ def _short(value: float | str) -> str:
 
 
 def _is_number(text: str) -> bool:
-    return bool(text) and (text[0].isdigit() or text[0] in "-+.")
+    return bool(text) and (text[0].isdigit() or text[0] in "-+.<")

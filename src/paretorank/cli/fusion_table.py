@@ -37,10 +37,22 @@ def echo_fusion(title: str, found: "Fusion") -> None:
             f"front: {found.n_front} points, hypervolume {found.hypervolume:.6g} from the baseline "
             "on (validation rows)"
         )
+    echo(f"baseline: {found.points[0].formula}")
     echo(f"chosen: {found.chosen}, {found.rule}")
-    echo(f"formula: {found.best.formula}")
+    echo(f"formula: {_rounded(found)}")
     for text in _remarks(found):
         note(text)
+
+
+def _rounded(found: "Fusion") -> str:
+    """Return the chosen formula with weights that can be read; files have all digits."""
+    from paretorank.fusion import parse_formula
+
+    weights = found.best.weights
+    if not weights:
+        return found.best.formula
+    short = {name: float(f"{weight:.4g}") for name, weight in weights.items()}
+    return str(parse_formula(found.free_formula).with_weights(short))
 
 
 def _line(point: "Point", found: "Fusion") -> list[str]:
@@ -68,15 +80,28 @@ def _remarks(found: "Fusion") -> list[str]:
         f"lists: rows of one {found.lists}; {test['lists']:,} on the test rows, of which "
         f"{test['lists of one row']:,} have one row and cannot be sorted otherwise"
     )
+    tried = f"{found.n_trials} weights were tried, {found.n_kept} keep all bounds"
     remarks = [
-        f"{found.n_trials} weights were tried, {found.n_kept} keep all bounds",
+        f"{tried} on the validation rows; start: the weights before the search",
         lists,
         f"intervals draw {test['users']:,} values of {found.clusters}",
         "gains on a log of what was shown are no promise: only a test on users is",
     ]
+    remarks += _unproven(found)
     missed = [text for text, status in found.best.bounds.items() if status != _SURE]
     remarks += [f"{text} is {found.best.bounds[text]} on the test rows" for text in missed]
     return remarks
+
+
+def _unproven(found: "Fusion") -> list[str]:
+    """Return what was to be maximised and is not shown to be above the baseline."""
+    if found.chosen == found.points[0].name:
+        return []
+    return [
+        f"{one.metric} is not shown to be above that of the baseline on the test rows"
+        for one in found.best.tested
+        if one.metric in found.settings["maximise"] and not one.interval.low > 0.0
+    ]
 
 
 _SURE = "kept with confidence"

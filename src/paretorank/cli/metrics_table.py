@@ -1,11 +1,13 @@
 """How an evaluation looks in a terminal."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from paretorank.cli.console import echo_table, note, number
 
 if TYPE_CHECKING:
     from paretorank.evaluation import EvaluationResult
+
+_IN_UNITS: Final = frozenset({"mae", "rmse"})
 
 
 def echo_metrics(title: str, result: "EvaluationResult") -> None:
@@ -33,12 +35,24 @@ def echo_metrics(title: str, result: "EvaluationResult") -> None:
             for (task, space, segment), line in part.items()
         ]
         echo_table("" if number_of_table else title, header, cells, whole=1 + segmented)
+    for text in _legend(rows):
+        note(text)
     for text in dict.fromkeys(
         f"{row['task']}.{row['metric']}: {row['note']}"
         for row in rows
         if row["note"] and row["segment"] == "all"
     ):
         note(text)
+
+
+def _legend(rows: "list[dict[str, Any]]") -> list[str]:
+    """Return what the table does not say of itself."""
+    said = []
+    if any(row["low"] is not None for row in rows):
+        said.append("±: half of the bootstrap interval (evaluation.confidence)")
+    if any(row["metric"] in _IN_UNITS and row["value"] is not None for row in rows):
+        said.append("mae and rmse: in the unit of the label times its `scale`")
+    return said
 
 
 def _cell(value: float | None, low: float | None, high: float | None) -> str:

@@ -33,7 +33,9 @@ def write_plot(report: FrontReport, folder: Path) -> Path | None:
     )
     line = base.transform_filter(alt.datum["on front"]).mark_line(strokeDash=[4, 4])
     dots = base.mark_point(filled=True, size=60).encode(color="on front:N")
+    names = base.transform_filter(alt.datum["on front"]).mark_text(align="right", dx=-6, dy=8)
+    names = names.encode(text="name:N")
     path = folder / ("front.svg" if find_spec("vl_convert") else "front.html")
     with atomic_path(path) as temporary:
-        (line + dots).save(str(temporary), format=path.suffix[1:])
+        (line + dots + names).save(str(temporary), format=path.suffix[1:])
     return path
