@@ -175,3 +175,16 @@ def test_the_command_prints_text_and_json() -> None:
     assert "integer > 0" in CliRunner().invoke(app, ["training.epochs"]).stdout
     assert '"default": "2"' in CliRunner().invoke(app, ["training.epochs", "--json"]).stdout
     assert '"properties"' in CliRunner().invoke(app, ["--schema"]).stdout
+
+
+def test_a_key_that_many_kinds_share_is_explained_once() -> None:
+    found = explain_key("balancer.at")
+    sections = [explanation.section for explanation in found]
+    assert len(found) == 3
+    assert any(
+        'kind = "mgda", ' in section and 'kind = "nash", ' in section for section in sections
+    )
+
+
+def test_a_kind_is_explained_as_what_it_chooses() -> None:
+    assert explain_key("balancer.kind")[0].choices == explain_key("balancer")[0].choices

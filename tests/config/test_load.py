@@ -472,3 +472,11 @@ def test_relations_are_chosen_by_kind(tmp_path: Path) -> None:
     assert load(tmp_path, more).model.relations == ESCM2Config(estimator="dr", clip=0.1)
     error = refusal(tmp_path, MINIMAL + '[model.relations]\nkind = "esm"')
     assert "model.relations" in str(error)
+
+
+@pytest.mark.parametrize("bounds", ["{ clik = 0.2 }", "{ click = 0.7, like = 0.6 }"])
+def test_bounds_that_do_not_fit_the_tasks_are_refused_with_the_file(
+    tmp_path: Path, bounds: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"ranker\.toml: `balancer\.bounds`"):
+        load(tmp_path, f'[balancer]\nkind = "pe_ltr"\nbounds = {bounds}\n')

@@ -60,7 +60,8 @@ def explain_key(key: str = "") -> list[Explanation]:
     """Return what a dotted key means; the root with its sections for an empty key.
 
     Names of features, tasks and statistics may stand in the key or be left out, and a kind may
-    stand for the section it chooses: `features.numeric.encoding`, `tasks.click.label`.
+    stand for the section it chooses: `features.numeric.encoding`, `tasks.click.label`. A `kind`
+    that chooses among several is explained as what it chooses: `balancer.kind` as `balancer`.
 
     Raises:
         ConfigError: there is no such key.
@@ -68,12 +69,15 @@ def explain_key(key: str = "") -> list[Explanation]:
     describe_sections()
     places = [_Place(annotation=RunConfig)]
     walked: list[str] = []
-    for part in _parts(key):
+    parts = _parts(key)
+    for part in parts:
         inner = [found for place in places for found in _step(place, part)]
         if not inner:
             allowed = {name for place in places for name in _names_at(place)}
             where = ".".join(walked) or "the configuration"
             raise ConfigError(f"{part!r} is no key of {where}.", hint=did_you_mean(part, allowed))
+        if part == "kind" and part is parts[-1] and len(inner) > 1:
+            break
         walked.append(part)
         places = inner
     return _merged([_explain(key, place) for place in places])
@@ -95,17 +99,28 @@ class _Place:
 
 def _merged(answers: Sequence[Explanation]) -> list[Explanation]:
     """Return one explanation for all sections in which a key means the same."""
-    groups: dict[Explanation, list[str]] = {}
+    groups: dict[Explanation, list[Explanation]] = {}
     for answer in answers:
-        groups.setdefault(replace(answer, section=""), []).append(answer.section)
+        groups.setdefault(replace(answer, section="", source=""), []).append(answer)
     return [
-        replace(answer, section=sections[0] if len(sections) == 1 else _listed(sections))
-        for answer, sections in groups.items()
+        members[0]
+        if len(members) == 1
+        else replace(
+            answer,
+            section=_listed([member.section for member in members]),
+            source=_shared([member.source for member in members]),
+        )
+        for answer, members in groups.items()
     ]
 
 
 def _listed(sections: Sequence[str]) -> str:
     return ", ".join(section.partition(":")[0] for section in sections)
+
+
+def _shared(sources: Sequence[str]) -> str:
+    """Return the source of all sections, or nothing: each kind cites its own."""
+    return sources[0] if len(set(sources)) == 1 else ""
 
 
 def _parts(key: str) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Union, get_args, get_origin
 
+import torch
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -67,12 +68,22 @@ def parse_config(
         refuse_unfit(config.model, config.features, config.statistics)
         refuse_unknown_durations(config.tasks, config.features)
         refuse_unpaired_preference(config.model, config.balancer, list(config.tasks))
+        _refuse_unfit_balancer(config)
         refuse_scattered_requests(config.tasks, config.training.loader.shuffle)
         if config.model.relations.replaces_losses:
             refuse_dropped_losses(config.tasks, config.model.relations.kind)
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}", hint=error.hint) from None
     return config
+
+
+def _refuse_unfit_balancer(config: RunConfig) -> None:
+    """Build the balancer for nothing: it refuses settings that do not fit the tasks."""
+    config.balancer.build(
+        task_names=list(config.tasks),
+        balance_factors=torch.ones(len(config.tasks)),
+        generator=torch.Generator().manual_seed(0),
+    )
 
 
 def _check_position(config: RunConfig) -> None:
