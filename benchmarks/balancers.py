@@ -20,8 +20,8 @@ from paretorank.balancing import BalancerConfig
 
 ARCHITECTURES = ("shared_bottom", "mmoe")
 BASE, TWINS = "equal", "twins"
-SAME = {"sum", "static", "constant"}
-"""Without weights of their own, they are `equal` by other names."""
+SAME = {"sum", "static", "constant", "preference"}
+"""Without weights of their own, they are `equal` by other names; a preference needs its model."""
 NEEDS: Mapping[str, str] = {}
 """What a kind cannot do without, as TOML: "weights={click=1.0}"."""
 

@@ -264,9 +264,10 @@ def test_a_missing_package_names_the_command_that_installs_it(
 
 
 def test_a_run_is_searched_and_its_predictions_get_the_fused_score(
-    trained: TrainedRun, feed: Path
+    trained: TrainedRun, feed: Path, tmp_path: Path
 ) -> None:
-    folder, heard = trained.folder, list[Progress]()
+    folder = RunFolder(Path(shutil.copytree(trained.folder.path, tmp_path / "run")))
+    heard: list[Progress] = []
     request = FuseRequest(
         ("long_view.ndcg@10",),
         ("click.ndcg@10=-5%",),
