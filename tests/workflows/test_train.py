@@ -285,8 +285,10 @@ def test_a_new_start_in_an_old_folder_forgets_the_old_run(
 def test_a_resumed_run_must_have_as_many_steps_as_before(
     trained: TrainedRun, config: RunConfig, prepared: Prepared
 ) -> None:
+    before = trained.folder.config_path.read_bytes()
     with pytest.raises(RunError, match=r"was saved in epochs of \d+ steps") as error:
         train_run(changed(config, batch_size=100), trained.folder, prepared=prepared, resume=True)
+    assert trained.folder.config_path.read_bytes() == before
     assert "batch_size" in error.value.hint
 
 

@@ -104,7 +104,7 @@ class Trainer:
         Raises:
             RunError: the state was saved on other data, or with another batch size.
         """
-        self._check_length(loader)
+        self.check_length(loader)
         started, first = time.monotonic(), self._done(loader)
         total = loader.n_steps * self.config.epochs
         self.logbook.rewind(first)
@@ -275,7 +275,8 @@ class Trainer:
         self.logbook.sync()
         save_checkpoint(self.checkpoints / LAST, Checkpoint(tensors, facts))
 
-    def _check_length(self, loader: Loader) -> None:
+    def check_length(self, loader: Loader) -> None:
+        """Take over how many steps an epoch has; a RunError if the saved state has others."""
         position = self.position
         if position.n_steps not in {0, loader.n_steps}:
             raise RunError(

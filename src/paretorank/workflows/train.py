@@ -94,12 +94,13 @@ def _train(
             checkpoints=folder.checkpoints,
             listener=listener,
         )
+        loader = Loader(train, batch_size=config.training.batch_size, config=config.training.loader)
         if resume:
             trainer.resume()
+        trainer.check_length(loader)  # what is refused must leave the run as it was
         log = log_digest(config) if prepared.manifest.made_from else ""
         split_from = prepared.manifest.split_from
         folder.begin(config, train.layout, prepared.encoder_folder, log=log, split_from=split_from)
-        loader = Loader(train, batch_size=config.training.batch_size, config=config.training.loader)
         report = trainer.fit(loader, lambda: evaluate_split(model, valid, config, n_resamples=0))
         split: SplitName = "test" if len(prepared.split("test")) else "valid"
         result = _evaluate_and_keep(model, prepared.split(split, names), config, folder, listener)
