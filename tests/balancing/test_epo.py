@@ -33,6 +33,12 @@ def test_the_divergence_and_the_adjustments_are_known(case: dict[str, Any]) -> N
     assert found.adjustments == pytest.approx(np.array(case["adjustments_a"]), abs=1e-9)
 
 
+def test_the_divergence_is_that_of_the_shares_and_not_of_their_softmax() -> None:
+    found = imbalance(double([3.0, 1.0]), double([0.6, 0.4]))
+    assert found.divergence == pytest.approx(0.219007867502, abs=1e-9)
+    assert found.divergence != pytest.approx(0.74293526548, abs=0.1)  # shares taken for logits
+
+
 def test_the_value_of_the_linear_program_is_known(case: dict[str, Any]) -> None:
     losses, preference = double(case["losses"]), double(case["preference_r"])
     gramian = double(case["C"])
