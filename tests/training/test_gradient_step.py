@@ -37,7 +37,7 @@ from paretorank.model import ModelConfig, MultiTaskRanker, build_model
 from paretorank.relations import ESCM2Config
 from paretorank.tasks import BinaryTask, TaskConfig
 from paretorank.tasks.binary import DelayConfig
-from paretorank.training.gradient_step import refuse_nothing_shared
+from paretorank.training.gradient_places import refuse_nothing_shared
 from paretorank.training.step import StepResult, backward_step
 from tests.training.test_task_gradients import LAYOUT, build, rows
 

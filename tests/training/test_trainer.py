@@ -417,3 +417,30 @@ def test_progress_is_reported_with_losses_and_rows_per_second(
 def test_an_epoch_of_a_single_row_batch_works(splits: Splits, tmp_path: Path) -> None:
     bench = Bench(splits, tmp_path, changed(batch_size=399, epochs=1))  # the second batch: one row
     assert bench.fit().n_steps == 2
+
+
+def test_micro_batches_train_like_whole_batches(splits: Splits, tmp_path: Path) -> None:
+    def losses(name: str, size: int | None) -> list[float]:
+        settings = changed(micro_batch_size=size, epochs=1, diagnose_every_steps=2)
+        bench = Bench(splits, tmp_path / name, settings, balancer=FAMOConfig())
+        for module in bench.model.modules():
+            if hasattr(module, "rate"):
+                module.rate = 0.0
+        bench.fit()
+        lines = (tmp_path / name / "log.jsonl").read_text().splitlines()
+        found = [json.loads(line) for line in lines]
+        return [each["loss"]["click"] for each in found if each["event"] == "train"]
+
+    assert losses("micro", 20) == pytest.approx(losses("whole", None), rel=1e-4)
+
+
+def test_bfloat16_learns_about_the_same(splits: Splits, tmp_path: Path) -> None:
+    def score(precision: str) -> float:
+        settings = changed(precision=precision, epochs=2)
+        bench = Bench(splits, tmp_path / precision, settings, balancer=UPGradConfig())
+        report = bench.fit()
+        dtypes = {parameter.dtype for parameter in bench.model.parameters()}
+        assert dtypes == {torch.float32}
+        return report.best_score
+
+    assert score("bfloat16") == pytest.approx(score("float32"), abs=0.02)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from typing_extensions import override
 
+from paretorank.blocks.autocast import autocast_inputs
 from paretorank.blocks.grouped_rows import GroupedRows, Rows, linear
 
 _FEW_GATES = 4  # with more, a batched product beats one pass over the experts per gate
@@ -51,7 +52,7 @@ def mix_experts(
 
     Fastest where the experts lie one after another in memory, as an `ExpertBank` returns them.
     """
-    result: Tensor = _Mix.apply(weights, experts)  # type: ignore[no-untyped-call]
+    result: Tensor = _Mix.apply(*autocast_inputs(weights, experts))  # type: ignore[no-untyped-call]
     return result
 
 

@@ -17,6 +17,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from paretorank.blocks.autocast import autocast_inputs
+
 _CACHED_ROWS = 256
 
 
@@ -77,7 +79,11 @@ def linear(
         bias = weight.new_zeros(len(weight))
     groups = x.groups
     result: Tensor = _GroupedLinear.apply(  # type: ignore[no-untyped-call]
-        x.own, x.shared, weight, bias, x.columns, groups.of_row, groups.members, groups.starts
+        *autocast_inputs(x.own, x.shared, weight, bias),
+        x.columns,
+        groups.of_row,
+        groups.members,
+        groups.starts,
     )
     return result
 

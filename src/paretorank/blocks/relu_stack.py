@@ -14,6 +14,8 @@ from jaxtyping import Float
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from paretorank.blocks.autocast import autocast_inputs
+
 
 def relu_stack(
     h: Float[Tensor, "B _"],
@@ -30,7 +32,8 @@ def relu_stack(
         biases: of the later layers.
         n_experts: how many experts `h` holds.
     """
-    result: Tensor = _ReluStack.apply(h, n_experts, *weights, *biases)  # type: ignore[no-untyped-call]
+    h, *layers = autocast_inputs(h, *weights, *biases)
+    result: Tensor = _ReluStack.apply(h, n_experts, *layers)  # type: ignore[no-untyped-call]
     return result
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
@@ -25,6 +26,14 @@ class RaggedBatch:
     def to(self, device: torch.device | str) -> "RaggedBatch":
         """Return the same on another device."""
         return RaggedBatch(self.values.to(device), self.offsets.to(device))
+
+    def take(self, rows: Int[Tensor, " N"]) -> "RaggedBatch":
+        """Return the lists of some rows."""
+        starts, lengths = self.offsets[rows], self.offsets.diff()[rows]
+        offsets = F.pad(lengths.cumsum(0), (1, 0)).to(self.offsets.dtype)
+        shift = (starts - offsets[:-1]).repeat_interleave(lengths)
+        places = torch.arange(len(shift), device=shift.device) + shift
+        return RaggedBatch(self.values[places], offsets)
 
 
 @dataclass(frozen=True)
@@ -53,6 +62,21 @@ class SharedPart:
             self.members.to(device),
             self.starts.to(device),
         )
+
+    def cut_out(self, start: int, part: "Batch") -> "SharedPart":
+        """Return what the requests of some rows have in common.
+
+        Args:
+            start: where the rows begin.
+            part: the rows.
+        """
+        own = self.group[start : start + len(part)]
+        _, group, sizes = torch.unique(own, return_inverse=True, return_counts=True)
+        members = group.argsort(stable=True)
+        starts = sizes.cumsum(0) - sizes
+        first = members[starts]
+        ragged = tuple(part.ragged[at].take(first) for at in self.columns.ragged)
+        return SharedPart(self.columns, first, ragged, group, members, starts)
 
 
 @dataclass(frozen=True)
@@ -94,6 +118,27 @@ class Batch:
     def preferring(self, preference: Float[Tensor, " T"]) -> "Batch":
         """Return the same rows, all with one preference."""
         return replace(self, preference=preference.expand(len(self), -1))
+
+    def split(self, n_rows: int) -> list["Batch"]:
+        """Return the same rows in batches of at most so many, in order."""
+        return [self._rows(start, start + n_rows) for start in range(0, len(self), n_rows)]
+
+    def _rows(self, start: int, stop: int) -> "Batch":
+        at = slice(start, stop)
+        rows = torch.arange(start, min(stop, len(self)), device=self.row.device)
+        part = Batch(
+            self.codes[at],
+            self.numeric[at],
+            tuple(ragged.take(rows) for ragged in self.ragged),
+            self.labels[at],
+            self.observed[at],
+            self.weight[at],
+            self.request[at],
+            self.row[at],
+            preference=None if self.preference is None else self.preference[at],
+        )
+        shared = None if self.shared is None else self.shared.cut_out(start, part)
+        return replace(part, shared=shared)
 
 
 def make_batch(rows: EncodedRows, shared: SharedColumns | None = None) -> Batch:

@@ -78,6 +78,8 @@ class MultiTaskRanker(nn.Module):
         self.wide = wide
         self.interaction = interaction
         self.position = position
+        self.training_precision = torch.float32
+        """Of the products of the network in training; scores are always made in float32."""
         even = torch.full((len(task_names),), 1.0 / len(task_names))
         self.preference = preference or Preference(even)
 
@@ -128,6 +130,14 @@ class MultiTaskRanker(nn.Module):
         return self.relation.scores(self.output.logits(outputs), scores)
 
     def _run(self, batch: Batch, *, with_cut: bool = False) -> _Forward:
+        if not self.training or self.training_precision == torch.float32:
+            return self._run_in_full(batch, with_cut=with_cut)
+        with torch.autocast(batch.numeric.device.type, self.training_precision):
+            done = self._run_in_full(batch, with_cut=with_cut)
+        imputed = None if done.imputed is None else done.imputed.float()
+        return replace(done, outputs=done.outputs.float(), imputed=imputed)
+
+    def _run_in_full(self, batch: Batch, *, with_cut: bool) -> _Forward:
         batch = batch if self.position is None else self.position.hide(batch)
         preferred = self.preference.of(batch)
         x, extras = self.bank.inputs(batch)

@@ -7,19 +7,19 @@ Shapes: T tasks, P present tasks, N tensors of shared parameters.
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from jaxtyping import Float
-from torch import Tensor, nn
+from torch import Tensor
 
 from paretorank.data.batch import Batch
 from paretorank.model import MultiTaskRanker
-from paretorank.training.task_gradients import at_parameters, at_representation
+from paretorank.training.gradient_places import gradients_at
+from paretorank.training.passes import Passes, buffers_kept, passes_of
 
 
 @dataclass(frozen=True)
@@ -48,41 +48,37 @@ class Diagnosis:
         }
 
 
-def diagnose(model: MultiTaskRanker, batch: Batch) -> Diagnosis:
+def diagnose(
+    model: MultiTaskRanker, batch: Batch, *, micro_batch_size: int | None = None, seed: int = 0
+) -> Diagnosis:
     """Take the gradients of all tasks; `grad` of no parameter is touched, and no buffer.
 
-    Costs a forward pass, and a backward pass per task down to the shared parameters.
+    Costs a forward pass, and a backward pass per task down to the shared parameters; twice the
+    forward pass with micro-batches.
 
     Args:
         model: in training mode; its random parts move on.
         batch: the rows.
+        micro_batch_size: most rows of one pass; None takes all at once.
+        seed: of the random parts of each micro-batch.
     """
-    with _buffers_kept(model):
-        return _diagnosed(model, batch)
+    with buffers_kept(model):
+        passes = passes_of(
+            model, batch, micro_batch_size=micro_batch_size, seed=seed, with_cut=True
+        )
+        return _diagnosed(passes)
 
 
-@contextmanager
-def _buffers_kept(model: nn.Module) -> Iterator[None]:
-    """Put back what a forward pass in training moves, such as running statistics."""
-    before = {name: buffer.clone() for name, buffer in model.named_buffers()}
-    yield
-    for name, buffer in model.named_buffers():
-        buffer.copy_(before[name])
-
-
-def _diagnosed(model: MultiTaskRanker, batch: Batch) -> Diagnosis:
-    result = model.training_losses(batch, with_cut=True)
-    if result.cut is None:
-        raise ValueError("`with_cut` must give a cut.")
+def _diagnosed(passes: Passes) -> Diagnosis:
+    model, tasks = passes.model, passes.tasks
     names = {id(p): name for name, p in model.named_parameters() if p.requires_grad}
     shared = [p for p in model.shared_parameters() if id(p) in names]
-    tasks = result.present.nonzero().flatten()
     representation = torch.zeros(0, 0)
     by_tensor = torch.zeros(len(shared), len(tasks), len(tasks))
     if len(tasks):
-        representation = at_representation(result.losses, tasks, result.cut).gramian()
+        representation = gradients_at("representation", passes, ()).gramian()
     if len(tasks) and shared:
-        by_tensor = at_parameters(result.losses, tasks, result.cut, shared).gramians()
+        by_tensor = gradients_at("parameters", passes, shared).gramians()  # type: ignore[union-attr]
     return Diagnosis(
         model.task_names,
         _spread(representation, tasks, len(model.task_names)),

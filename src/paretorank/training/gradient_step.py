@@ -7,129 +7,100 @@ Shapes: B rows, T tasks, P present tasks, N elements.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from paretorank.balancing import (
-    Balancer,
     GramianBalancer,
     JacobianBalancer,
     RowBalancer,
     SeenGradients,
     SeenRows,
 )
-from paretorank.data.batch import Batch
-from paretorank.foundation.errors import ConfigError, TrainingError
+from paretorank.foundation.errors import TrainingError
 from paretorank.losses import reduce_losses
-from paretorank.model.cut import Cut
-from paretorank.model.ranker import MultiTaskRanker, TrainingLosses
-from paretorank.training.task_gradients import (
-    MixedGradients,
-    WrittenGradients,
-    at_parameters,
-    at_representation,
+from paretorank.training.gradient_places import (
+    TaskGradients,
+    gradients_at,
+    parameters_at,
+    representation_gradients,
 )
+from paretorank.training.passes import Pass, Passes
+from paretorank.training.task_gradients import WrittenGradients
 
 SAME = 1e-12  # of the longest squared length: below it, gradients are told apart by rounding only
 
 
-@dataclass(frozen=True)
-class Pass:
-    """One forward pass whose losses wait for a balancer."""
-
-    model: MultiTaskRanker
-    batch: Batch
-    result: TrainingLosses
-    static_weights: Float[Tensor, " T"]
-    place: str
-
-    @property
-    def cut(self) -> Cut:
-        """Return where the shared part ends."""
-        if self.result.cut is None:
-            raise ValueError("`result` must hold the cut, so ask for it in the forward pass.")
-        return self.result.cut
-
-    @property
-    def tasks(self) -> Int[Tensor, " P"]:
-        """Return the places of the present tasks."""
-        return self.result.present.nonzero().flatten()
-
-    def weighted(self, weights: Float[Tensor, " T"]) -> Tensor:
-        """Return what is descended: the weighted sum, and what gates add."""
-        losses = torch.where(self.result.present, self.result.losses * weights, 0.0).sum()
-        auxiliary = self.result.auxiliary
-        return losses if auxiliary is None else losses + auxiliary
-
-    def auxiliary_gradients(self, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
-        """Return the gradients of what is added as it is; 0 where nothing is. The graph is kept."""
-        auxiliary = self.result.auxiliary
-        if auxiliary is None or not auxiliary.requires_grad:
-            return tuple(torch.zeros_like(tensor) for tensor in tensors)
-        return torch.autograd.grad(
-            auxiliary, tensors, retain_graph=True, allow_unused=True, materialize_grads=True
-        )
-
-
-def gramian_step(balancer: GramianBalancer, given: Pass) -> Float[Tensor, " T"]:
-    """Run the backward pass; return the weights of the tasks."""
+def gramian_step(
+    balancer: GramianBalancer, passes: Passes, static_weights: Float[Tensor, " T"], place: str
+) -> Float[Tensor, " T"]:
+    """Run the backward passes; return the weights of the tasks."""
     is_due = balancer.begin_step()
-    if not is_due or not len(given.tasks):
-        weights = balancer.kept_weights(given.result.present) * given.static_weights
-        torch.autograd.backward(given.weighted(weights))
+    if not is_due or not len(passes.tasks):
+        weights = balancer.kept_weights(passes.present) * static_weights
+        passes.descend(weights)
         return weights
-    parameters = _parameters(balancer.at, given.model)
-    gradients = _taken(balancer.at, given, parameters)
-    weights = balancer(_seen(gradients, given, balancer)) * given.static_weights
+    parameters = parameters_at(balancer.at, passes.model)
+    gradients = gradients_at(balancer.at, passes, parameters)
+    weights = balancer(_seen(gradients, passes, balancer, place)) * static_weights
     overall = weights.mean(dim=0) if weights.ndim > 1 else weights
     if balancer.at != "parameters":
-        torch.autograd.backward(given.weighted(overall))
+        passes.descend(overall)
         return overall
-    combined = weights[..., given.tasks].expand(len(parameters), -1)
+    combined = weights[..., passes.tasks].expand(len(parameters), -1)
     directions = [
         torch.tensordot(weight, grad, dims=1)
         for weight, grad in zip(combined, gradients.by_tensor, strict=True)  # type: ignore[union-attr]
     ]
-    _descend_elsewhere(given, given.weighted(overall), parameters, directions)
+    _descend_elsewhere(passes, overall, parameters, directions)
     return overall
 
 
-def jacobian_step(balancer: JacobianBalancer, given: Pass) -> Float[Tensor, " T"]:
-    """Run the backward pass; return the weights whose combination is nearest to the direction.
+def jacobian_step(
+    balancer: JacobianBalancer, passes: Passes, static_weights: Float[Tensor, " T"], place: str
+) -> Float[Tensor, " T"]:
+    """Run the backward passes; return the weights whose combination is nearest to the direction.
 
     What tasks do not share descends the plain sum of the losses.
     """
-    ones = given.static_weights
-    if not len(given.tasks):
-        torch.autograd.backward(given.weighted(ones))
-        return torch.zeros_like(ones)
-    parameters = _parameters(balancer.at, given.model)
-    gradients = _taken(balancer.at, given, parameters)
-    scaled = gradients.jacobian() * ones[given.tasks].unsqueeze(1)
+    tasks = passes.tasks
+    if not len(tasks):
+        passes.descend(static_weights)
+        return torch.zeros_like(static_weights)
+    parameters = parameters_at(balancer.at, passes.model)
+    gradients = gradients_at(balancer.at, passes, parameters)
+    scaled = gradients.jacobian() * static_weights[tasks].unsqueeze(1)
     if not bool(scaled.isfinite().all()):
-        raise _not_finite(given, scaled @ scaled.T)
-    direction = balancer(scaled, given.tasks)
+        raise _not_finite(passes, scaled @ scaled.T, place)
+    direction = balancer(scaled, tasks)
     if balancer.at == "representation":
-        # Beside the mixtures, gates that read experts and auxiliary losses lead here: they stay.
-        change = (direction - scaled.sum(dim=0)).view_as(given.cut.shared)
-        handle = given.cut.shared.register_hook(change.add)  # type: ignore[no-untyped-call]
-        torch.autograd.backward(given.weighted(ones))
-        handle.remove()
+        _descend_with_change(passes, static_weights, direction - scaled.sum(dim=0))
     else:
         sizes = [parameter.numel() for parameter in parameters]
-        parts = direction.split(sizes)
-        pairs = zip(parts, parameters, strict=True)
-        _descend_elsewhere(
-            given, given.weighted(ones), parameters, [a.view_as(b) for a, b in pairs]
-        )
-    weights = torch.zeros_like(ones)
-    weights[given.tasks] = (
-        _nearest(scaled.double(), direction.double()).to(weights) * ones[given.tasks]
-    )
+        pairs = zip(direction.split(sizes), parameters, strict=True)
+        directions = [a.view_as(b) for a, b in pairs]
+        _descend_elsewhere(passes, static_weights, parameters, directions)
+    weights = torch.zeros_like(static_weights)
+    nearest = _nearest(scaled.double(), direction.double())
+    weights[tasks] = nearest.to(weights) * static_weights[tasks]
     return weights
+
+
+def _descend_with_change(
+    passes: Passes, weights: Float[Tensor, " T"], change: Float[Tensor, " N"]
+) -> None:
+    """Descend the weighted sum, with something added to the gradient of the representations."""
+    start = 0
+    for given in passes:
+        # Beside the mixtures, gates that read experts and auxiliary losses lead here: they stay.
+        shared = given.cut.shared
+        added = change[start : start + shared.numel()].view_as(shared).to(shared.dtype)
+        start += shared.numel()
+        handle = shared.register_hook(added.add)  # type: ignore[no-untyped-call]
+        torch.autograd.backward(given.weighted(weights))
+        handle.remove()
 
 
 def _nearest(jacobian: Float[Tensor, "P N"], direction: Float[Tensor, " N"]) -> Float[Tensor, " P"]:
@@ -139,102 +110,77 @@ def _nearest(jacobian: Float[Tensor, "P N"], direction: Float[Tensor, " N"]) -> 
     return solved.solution.flatten()
 
 
-def row_step(balancer: RowBalancer, given: Pass) -> Float[Tensor, " T"]:
+def row_step(
+    balancer: RowBalancer, given: Pass, static_weights: Float[Tensor, " T"]
+) -> Float[Tensor, " T"]:
     """Run the backward passes of model and balancer; return the mean weight of each task."""
     result, batch = given.result, given.batch
     counted = result.rows.observed & (batch.weight > 0).unsqueeze(1)
-    n_tasks = len(given.static_weights)
+    n_tasks = len(static_weights)
     gramians = result.losses.new_zeros(len(batch), n_tasks, n_tasks)
-    if len(given.tasks):
+    tasks = result.present.nonzero().flatten()
+    if len(tasks):
         # The gradient of a mean has the share of its row in it; of a row's own loss, it has not.
-        mass = torch.where(counted, batch.weight.unsqueeze(1), 0.0).sum(dim=0)[given.tasks]
-        found = at_representation(result.losses, given.tasks, given.cut).row_gramians()
-        rows = given.tasks.unsqueeze(1), given.tasks
+        mass = torch.where(counted, batch.weight.unsqueeze(1), 0.0).sum(dim=0)[tasks]
+        found = representation_gradients(given, tasks).row_gramians()
+        rows = tasks.unsqueeze(1), tasks
         share = mass.unsqueeze(1) * mass / batch.weight.clamp(min=1e-12).square()[:, None, None]
         gramians[:, *rows] = found * share
     losses = torch.where(counted, result.rows.losses.detach(), 0.0)
     seen = SeenRows(given.cut.x.detach(), gramians, losses, counted, batch.request)
     weighed = balancer(seen)
     total = reduce_losses(result.rows.losses * weighed.weights, result.rows.observed, batch.weight)
-    total = torch.where(result.present, total * given.static_weights, 0.0).sum()
+    total = torch.where(result.present, total * static_weights, 0.0).sum()
     if result.auxiliary is not None:
         total = total + result.auxiliary
     torch.autograd.backward(total)
     if weighed.own_loss is not None:
         torch.autograd.backward(weighed.own_loss)
     means = reduce_losses(weighed.weights, result.rows.observed, batch.weight)
-    return means.nan_to_num(nan=0.0) * given.static_weights
-
-
-def refuse_nothing_shared(balancer: Balancer, model: MultiTaskRanker) -> None:
-    """Refuse to take gradients at shared parameters where a model has none.
-
-    Raises:
-        ConfigError: tasks share nothing but embedding tables at the place of the balancer.
-    """
-    if not isinstance(balancer, GramianBalancer | JacobianBalancer):
-        return
-    if balancer.at != "representation" and not _parameters(balancer.at, model):
-        raise ConfigError(
-            f"balancer.at = {balancer.at!r} needs parameters that tasks share, and this model "
-            "shares nothing there but embedding tables.",
-            hint='Set balancer.at = "representation", or give model.architecture shared experts.',
-        )
-
-
-def _parameters(at: str, model: MultiTaskRanker) -> list[nn.Parameter]:
-    match at:
-        case "parameters":
-            return model.shared_parameters()
-        case "last_layer":
-            return model.architecture.last_shared_layer()
-        case _:
-            return []
-
-
-def _taken(
-    at: str, given: Pass, parameters: Sequence[nn.Parameter]
-) -> MixedGradients | WrittenGradients:
-    if at == "representation":
-        return at_representation(given.result.losses, given.tasks, given.cut)
-    return at_parameters(given.result.losses, given.tasks, given.cut, parameters)
+    return means.nan_to_num(nan=0.0) * static_weights
 
 
 def _seen(
-    gradients: MixedGradients | WrittenGradients, given: Pass, balancer: GramianBalancer
+    gradients: TaskGradients, passes: Passes, balancer: GramianBalancer, place: str
 ) -> SeenGradients:
     by_tensor = None
     if isinstance(gradients, WrittenGradients) and balancer.at != "representation":
         by_tensor = gradients.gramians()
     gramian = gradients.gramian() if by_tensor is None else by_tensor.sum(dim=0)
     if not bool(gramian.isfinite().all()):
-        raise _not_finite(given, gramian)
-    losses = given.result.losses.detach()[given.tasks].double()
-    return SeenGradients(gramian, losses, given.tasks, by_tensor)
+        raise _not_finite(passes, gramian, place)
+    losses = passes.losses[passes.tasks].double()
+    return SeenGradients(gramian, losses, passes.tasks, by_tensor)
 
 
 def _descend_elsewhere(
-    given: Pass, total: Tensor, parameters: Sequence[nn.Parameter], directions: Sequence[Tensor]
+    passes: Passes,
+    weights: Float[Tensor, " T"],
+    parameters: Sequence[nn.Parameter],
+    directions: Sequence[Tensor],
 ) -> None:
-    """Give shared parameters their directions, and all others the gradient of the total.
+    """Give shared parameters their directions, and all others the gradient of the weighted sum.
 
-    What is added to the total as it is reaches both.
+    What is added to the sum as it is reaches both.
     """
     shared = {id(parameter) for parameter in parameters}
-    added = given.auxiliary_gradients(parameters)
-    others = [p for p in given.model.parameters() if p.requires_grad and id(p) not in shared]
-    torch.autograd.backward(total, inputs=others)
-    for parameter, direction, more in zip(parameters, directions, added, strict=True):
-        parameter.grad = (direction.detach() + more).to(parameter)
+    others = [p for p in passes.model.parameters() if p.requires_grad and id(p) not in shared]
+    grads = [a.detach().to(b) for a, b in zip(directions, parameters, strict=True)]
+    for given in passes:
+        added = given.auxiliary_gradients(parameters)
+        grads = [grad + more for grad, more in zip(grads, added, strict=True)]
+        torch.autograd.backward(given.weighted(weights), inputs=others)
+    for parameter, grad in zip(parameters, grads, strict=True):
+        parameter.grad = grad
 
 
-def _not_finite(given: Pass, gramian: Float[Tensor, "P P"]) -> TrainingError:
+def _not_finite(passes: Passes, gramian: Float[Tensor, "P P"], place: str) -> TrainingError:
     names = [
-        given.model.task_names[task]
-        for task, square in zip(given.tasks.tolist(), gramian.diagonal().tolist(), strict=True)
+        passes.model.task_names[task]
+        for task, square in zip(passes.tasks.tolist(), gramian.diagonal().tolist(), strict=True)
         if not torch.isfinite(torch.tensor(square))
     ]
     return TrainingError(
-        f"{given.place}: the gradient is not finite for {', '.join(names) or 'a pair of tasks'}.",
+        f"{place}: the gradient is not finite for {', '.join(names) or 'a pair of tasks'}.",
         hint="Lower training.learning_rate, set training.clip_norm, or clip the label.",
     )

@@ -35,6 +35,14 @@ class TrainingConfig(Section):
 
     batch_size: PositiveInt = 1024
     """Rows of one step."""
+    micro_batch_size: PositiveInt | None = None
+    """Most rows of a batch that are in the network at one time, where memory is short. A step is
+    that of the whole batch (its losses, its gradients, one balancing, one optimizer step) and costs
+    a forward pass more, two with balancers that look at gradients."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """Of the network's products in training. With bfloat16, weights, losses, optimizers and
+    balancers stay in float32; no scaling of losses is needed. It pays on accelerators that have it;
+    on most CPUs it is slower."""
     epochs: PositiveInt = 2
     """Passes over the training rows; production logs are usually passed once or twice."""
     learning_rate: PositiveFloat = 1e-3

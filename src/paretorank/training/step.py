@@ -23,7 +23,8 @@ from paretorank.balancing import (
 from paretorank.data.batch import Batch
 from paretorank.foundation.errors import TrainingError
 from paretorank.model.ranker import MultiTaskRanker
-from paretorank.training.gradient_step import Pass, gramian_step, jacobian_step, row_step
+from paretorank.training.gradient_step import gramian_step, jacobian_step, row_step
+from paretorank.training.passes import Passes, passes_of
 
 _ROWS_NAMED = 5
 
@@ -43,6 +44,8 @@ def backward_step(
     batch: Batch,
     *,
     place: str,
+    micro_batch_size: int | None = None,
+    seed: int = 0,
 ) -> StepResult:
     """Leave the gradients of the balanced total in model and balancer.
 
@@ -52,6 +55,8 @@ def backward_step(
         static_weights: fixed factor of each task; after the balancer, as many undo one before it.
         batch: the rows.
         place: where in the run this is, for the message of an error.
+        micro_batch_size: most rows of one forward pass; None takes all at once.
+        seed: of the random parts of each micro-batch.
 
     Raises:
         TrainingError: a loss or a task's gradient is not finite; names the tasks and rows.
@@ -59,31 +64,38 @@ def backward_step(
     preference = balancer.draw_preference() if isinstance(balancer, LossBalancer) else None
     if preference is not None:
         batch = batch.preferring(preference)
-    result = model.training_losses(batch, with_cut=not isinstance(balancer, LossBalancer))
-    losses, present = result.losses, result.present
-    seen = torch.where(present, losses.detach(), 0.0)
+    passes = passes_of(
+        model,
+        batch,
+        micro_batch_size=micro_batch_size,
+        seed=seed,
+        with_cut=not isinstance(balancer, LossBalancer),
+    )
+    seen = torch.where(passes.present, passes.losses, 0.0)
     if not bool(seen.isfinite().all()):
-        raise _not_finite(model, batch, result.outputs.detach(), seen, place)
-    given = Pass(model, batch, result, static_weights, place)
+        raise _not_finite(model, batch, passes.outputs, seen, place)
     match balancer:
         case LossBalancer():
-            weights = _loss_step(balancer, given)
+            weights = _loss_step(balancer, passes, static_weights)
         case GramianBalancer():
-            weights = gramian_step(balancer, given)
+            weights = gramian_step(balancer, passes, static_weights, place)
         case JacobianBalancer():
-            weights = jacobian_step(balancer, given)
+            weights = jacobian_step(balancer, passes, static_weights, place)
         case RowBalancer():
-            weights = row_step(balancer, given)
-    return StepResult(losses.detach(), torch.where(present, weights, torch.nan))
+            (only,) = passes
+            weights = row_step(balancer, only, static_weights)
+    return StepResult(passes.losses, torch.where(passes.present, weights, torch.nan))
 
 
-def _loss_step(balancer: LossBalancer, given: Pass) -> Float[Tensor, " T"]:
-    leaf = given.result.losses.detach().requires_grad_()
+def _loss_step(
+    balancer: LossBalancer, passes: Passes, static_weights: Float[Tensor, " T"]
+) -> Float[Tensor, " T"]:
+    leaf = passes.losses.clone().requires_grad_()
     total = balancer(leaf)
     if total.requires_grad:
         torch.autograd.backward(total)
-    weights = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad * given.static_weights
-    torch.autograd.backward(given.weighted(weights))
+    weights = torch.zeros_like(leaf) if leaf.grad is None else leaf.grad * static_weights
+    passes.descend(weights)
     return weights
 
 

@@ -2,12 +2,11 @@
 
 import math
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -27,9 +26,11 @@ from paretorank.training.checkpoint import (
 )
 from paretorank.training.diagnosis import diagnose
 from paretorank.training.gate_watch import watched_gates
-from paretorank.training.gradient_step import refuse_nothing_shared
+from paretorank.training.gradient_places import refuse_nothing_shared
 from paretorank.training.logbook import Logbook
+from paretorank.training.meter import Meter
 from paretorank.training.optimizers import build_optimizers
+from paretorank.training.passes import passes_of, refuse_micro_batches
 from paretorank.training.row_weights import row_weight_facts
 from paretorank.training.schedules import rate_at
 from paretorank.training.settings import TrainingConfig
@@ -92,11 +93,13 @@ class Trainer:
         self.checkpoints = checkpoints
         self.listener = listener
         refuse_nothing_shared(balancer, model)
+        refuse_micro_batches(config.micro_batch_size, balancer)
+        model.training_precision = getattr(torch, config.precision)
         if isinstance(balancer, RowBalancer):
             balancer.begin(model.in_dim)
         self.optimizers = build_optimizers(config, model, balancer)
         self.position = Position()
-        self._meter = _Meter(model.task_names, config.batch_size)
+        self._meter = Meter(model.task_names, config.batch_size)
 
     def fit(self, loader: Loader, validate: Callable[[], EvaluationResult]) -> FitReport:
         """Train to the end, or until no validation gets better, and restore the best weights.
@@ -208,25 +211,44 @@ class Trainer:
         every = self.config.diagnose_every_steps
         if not every or (done + 1) % every or len(self.model.task_names) == 1:
             return self._step(batch, done, total)
-        self.model.train()
-        self.model.reseed(derive_seed(self.config.seed, "dropout", done))
-        diagnosis = diagnose(self.model, batch)
+        seed = self._begin(done)
+        diagnosis = diagnose(
+            self.model, batch, micro_batch_size=self.config.micro_batch_size, seed=seed
+        )
         result = self._step(batch, done, total)
         self.logbook.record("gradients", done + 1, diagnosis.facts(result.weights))
         return result
 
     def _step(self, batch: Batch, done: int, total: int) -> StepResult:
-        self.model.train()
-        self.model.reseed(derive_seed(self.config.seed, "dropout", done))
+        seed = self._begin(done)
         self.optimizers.zero_grad()
+        size = self.config.micro_batch_size
         place = f"step {done + 1} (epoch {self.position.epoch + 1})"
-        result = backward_step(self.model, self.balancer, self.static_weights, batch, place=place)
+        result = backward_step(
+            self.model,
+            self.balancer,
+            self.static_weights,
+            batch,
+            place=place,
+            micro_batch_size=size,
+            seed=seed,
+        )
         self.optimizers.set_rate(rate_at(self.config.schedule, done, total))
         self.optimizers.step(self.config.clip_norm)
         if self.balancer.uses_losses_after_step:
             with torch.no_grad():
-                self.balancer.after_step(self.model.task_losses(batch))
+                after = passes_of(
+                    self.model, batch, micro_batch_size=size, seed=seed, with_cut=False
+                )
+            self.balancer.after_step(after.losses)
         return result
+
+    def _begin(self, done: int) -> int:
+        """Get ready for a step; return the seed of its random parts."""
+        seed = derive_seed(self.config.seed, "dropout", done)
+        self.model.train()
+        self.model.reseed(seed)
+        return seed
 
     def _watched(self) -> dict[str, dict[str, float]]:
         """Return what the relation says about the last batch, of the tasks that it concerns."""
@@ -292,58 +314,3 @@ class Trainer:
 
     def _done(self, loader: Loader) -> int:
         return self.position.epoch * loader.n_steps + self.position.step
-
-
-class _Meter:
-    """Running means of losses and task weights since they were last read."""
-
-    def __init__(self, names: tuple[str, ...], batch_size: int) -> None:
-        self._names = names
-        self._batch_size = batch_size
-        self._losses: list[np.ndarray] = []
-        self._weights: list[np.ndarray] = []
-        self._last = (time.monotonic(), 0)
-        self._steps = 0
-        self._facts: dict[str, dict[str, float]] = {}
-
-    def add(self, result: StepResult) -> None:
-        self._losses.append(result.losses.numpy())
-        self._weights.append(result.weights.numpy())
-        self._steps += 1
-
-    def facts(self) -> dict[str, dict[str, float]]:
-        """Return the means, and begin anew."""
-        self._facts = {
-            "loss": dict(zip(self._names, _means(self._losses), strict=True)),
-            "task_weight": dict(zip(self._names, _means(self._weights), strict=True)),
-        }
-        self._losses, self._weights = [], []
-        return self._facts
-
-    def state(self) -> dict[str, Tensor]:
-        """Return what has come in since the means were last read."""
-        return {
-            name: torch.from_numpy(np.stack(rows))
-            for name, rows in (("losses", self._losses), ("weights", self._weights))
-            if rows
-        }
-
-    def restore(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over what `state` returned."""
-        self._losses = list(tensors["losses"].numpy()) if tensors else []
-        self._weights = list(tensors["weights"].numpy()) if tensors else []
-
-    def progress(self, now: float) -> dict[str, float | str]:
-        """Return what a progress bar shows."""
-        then, steps = self._last
-        self._last = (now, self._steps)
-        rate = (self._steps - steps) * self._batch_size / max(now - then, 1e-9)
-        return {"rows/s": rate, **self._facts["loss"]}
-
-
-def _means(rows: list[np.ndarray]) -> list[float]:
-    values = np.stack(rows)
-    observed = ~np.isnan(values)
-    totals = np.where(observed, values, 0.0).sum(axis=0)
-    counts = observed.sum(axis=0)
-    return [float(t / n) if n else math.nan for t, n in zip(totals, counts, strict=True)]
