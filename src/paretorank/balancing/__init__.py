@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from paretorank.balancing.base import LossBalancer
+from paretorank.balancing.base import BalancedTasks, LossBalancer
 from paretorank.balancing.config_direction import ConFIGConfig, ConFIGDirection
 from paretorank.balancing.constrained import Constrained, ConstrainedConfig
 from paretorank.balancing.cr_mogm import CRMOGM, CRMOGMConfig
@@ -151,6 +151,7 @@ __all__ = [
     "UWO",
     "UWSO",
     "AlignedMTLConfig",
+    "BalancedTasks",
     "Balancer",
     "BalancerConfig",
     "CAGradConfig",

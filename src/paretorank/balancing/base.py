@@ -7,6 +7,7 @@ Shapes: T tasks.
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 import torch
@@ -73,12 +74,23 @@ class LossBalancer(Scalarizer):  # type: ignore[misc]  # TorchJD is not type-che
             )
 
 
+@dataclass(frozen=True)
+class BalancedTasks:
+    """What is to be balanced."""
+
+    names: tuple[str, ...]
+    """In the order of the task axis."""
+    balance_factors: Float[Tensor, " T"]
+    """The factor c of uncertainty weighting of each task's loss."""
+    generator: torch.Generator
+    """Where random balancers take their seed from."""
+
+
 class BalancerSection(Section, ABC):
     """What all configurations of balancers can do."""
 
     group: ClassVar[str] = "Balancers that look at losses"
 
-    @abstractmethod
     def build(
         self,
         *,
@@ -93,6 +105,11 @@ class BalancerSection(Section, ABC):
             balance_factors: The factor c of uncertainty weighting of each task's loss.
             generator: Where random balancers take their seed from.
         """
+        return self.make(BalancedTasks(tuple(task_names), balance_factors, generator))
+
+    @abstractmethod
+    def make(self, tasks: BalancedTasks) -> nn.Module:
+        """Return the balancer for these tasks."""
 
 
 def by_task(

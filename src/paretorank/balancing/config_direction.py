@@ -15,7 +15,7 @@ from torch import Tensor
 from torchjd.aggregation import ConFIG
 from typing_extensions import override
 
-from paretorank.balancing.base import by_task
+from paretorank.balancing.base import BalancedTasks, by_task
 from paretorank.balancing.gradient_balancer import DirectionSection, JacobianBalancer, Place
 
 
@@ -27,15 +27,9 @@ class ConFIGConfig(DirectionSection):
     """Cosine with each task's gradient, relative to the others; 1 where not named."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "ConFIGDirection":
-        preference = by_task(self.preference, task_names, key="preference", default=1.0)
-        return ConFIGDirection(task_names, preference=preference, at=self.at)
+    def make(self, tasks: BalancedTasks) -> "ConFIGDirection":
+        preference = by_task(self.preference, tasks.names, key="preference", default=1.0)
+        return ConFIGDirection(tasks.names, preference=preference, at=self.at)
 
 
 class ConFIGDirection(JacobianBalancer):

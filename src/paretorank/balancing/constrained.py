@@ -18,7 +18,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.balancing.base import BalancerSection, LossBalancer, by_task
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer, by_task
 from paretorank.foundation.errors import ConfigError
 
 
@@ -42,14 +42,8 @@ class ConstrainedConfig(BalancerSection):
     """Steps over which losses are averaged before they are compared to their limits."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "Constrained":
-        return Constrained(self, task_names)
+    def make(self, tasks: BalancedTasks) -> "Constrained":
+        return Constrained(self, tasks.names)
 
 
 class Constrained(LossBalancer):

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator
 from torch import Tensor
 from typing_extensions import override
 
+from paretorank.balancing.base import BalancedTasks
 from paretorank.balancing.gradient_balancer import (
     GramianBalancer,
     PeriodicSection,
@@ -74,17 +75,9 @@ class CRMOGMConfig(PeriodicSection):
         return of
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "CRMOGM":
-        inner = self.of.build(
-            task_names=task_names, balance_factors=balance_factors, generator=generator
-        )
-        return CRMOGM(self, task_names, inner)
+    def make(self, tasks: BalancedTasks) -> "CRMOGM":
+        inner = self.of.make(tasks)
+        return CRMOGM(self, tasks.names, inner)
 
 
 class CRMOGM(GramianBalancer):

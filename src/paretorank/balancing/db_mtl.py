@@ -6,7 +6,6 @@ We deviate: gradients are not averaged over steps, and their sum is divided by t
 Shapes: P present tasks.
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -14,6 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
+from paretorank.balancing.base import BalancedTasks
 from paretorank.balancing.gradient_balancer import (
     GramianBalancer,
     PeriodicSection,
@@ -28,14 +28,8 @@ class DBMTLConfig(PeriodicSection):
     kind: Literal["db_mtl"] = "db_mtl"
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "DBMTL":
-        return DBMTL(task_names, at=self.at, every_steps=self.every_steps)
+    def make(self, tasks: BalancedTasks) -> "DBMTL":
+        return DBMTL(tasks.names, at=self.at, every_steps=self.every_steps)
 
 
 class DBMTL(GramianBalancer):

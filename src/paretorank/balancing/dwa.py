@@ -17,7 +17,7 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.balancing.base import BalancerSection, LossBalancer
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer
 
 LARGEST_RATE = 10.0  # a loss that grew tenfold within a window; more adds no information
 
@@ -32,14 +32,8 @@ class DWAConfig(BalancerSection):
     """Steps whose mean loss counts as one epoch of the paper."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "DWA":
-        return DWA(self, task_names)
+    def make(self, tasks: BalancedTasks) -> "DWA":
+        return DWA(self, tasks.names)
 
 
 class DWA(LossBalancer):

@@ -21,7 +21,7 @@ from scipy.optimize import linprog
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.balancing.base import by_task
+from paretorank.balancing.base import BalancedTasks, by_task
 from paretorank.balancing.gradient_balancer import (
     GramianBalancer,
     PeriodicSection,
@@ -47,14 +47,8 @@ class EPOConfig(PeriodicSection):
     optimum, its gradient vanishes, and the search stands still."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "EPO":
-        return EPO(self, task_names)
+    def make(self, tasks: BalancedTasks) -> "EPO":
+        return EPO(self, tasks.names)
 
 
 class EPO(GramianBalancer):

@@ -6,15 +6,13 @@ A sum, not a mean: every task weighs 1 however many there are, so that a network
 same gradient of a task alone and in company. (`mean` is TorchJD's mean.)
 """
 
-from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.balancing.base import BalancerSection, LossBalancer
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer
 
 
 class EqualConfig(BalancerSection):
@@ -23,14 +21,8 @@ class EqualConfig(BalancerSection):
     kind: Literal["equal"] = "equal"
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "Equal":
-        return Equal(task_names)
+    def make(self, tasks: BalancedTasks) -> "Equal":
+        return Equal(tasks.names)
 
 
 class Equal(LossBalancer):

@@ -17,6 +17,7 @@ from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from typing_extensions import override
 
+from paretorank.balancing.base import BalancedTasks
 from paretorank.balancing.gradient_balancer import DirectionSection, JacobianBalancer
 
 GUARD = 1e-20  # under a root: elements that never had a gradient
@@ -34,14 +35,8 @@ class ExcessMTLConfig(DirectionSection):
     """Steps of a task in which weights stay equal; the paper uses three epochs."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "ExcessMTL":
-        return ExcessMTL(self, task_names)
+    def make(self, tasks: BalancedTasks) -> "ExcessMTL":
+        return ExcessMTL(self, tasks.names)
 
 
 class ExcessMTL(JacobianBalancer):

@@ -18,7 +18,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from paretorank.balancing.adam import Moments
-from paretorank.balancing.base import BalancerSection, LossBalancer, by_task
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer, by_task
 
 GUARD = 1e-8  # inside logarithms
 
@@ -35,14 +35,8 @@ class FAMOConfig(BalancerSection):
     """Lower bound of each task's loss; 0 where not named."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "FAMO":
-        return FAMO(self, task_names)
+    def make(self, tasks: BalancedTasks) -> "FAMO":
+        return FAMO(self, tasks.names)
 
 
 class FAMO(LossBalancer):

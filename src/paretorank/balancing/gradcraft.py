@@ -18,6 +18,7 @@ from pydantic import Field
 from torch import Tensor
 from typing_extensions import override
 
+from paretorank.balancing.base import BalancedTasks
 from paretorank.balancing.gradient_balancer import (
     GradientSection,
     GramianBalancer,
@@ -40,14 +41,8 @@ class GradCraftConfig(GradientSection):
     """Cosine, as measured before, that a moved gradient gets with those it was in conflict with."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "GradCraft":
-        return GradCraft(self, task_names)
+    def make(self, tasks: BalancedTasks) -> "GradCraft":
+        return GradCraft(self, tasks.names)
 
 
 class GradCraft(GramianBalancer):

@@ -25,7 +25,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from paretorank.balancing.adam import Moments
-from paretorank.balancing.base import by_task
+from paretorank.balancing.base import BalancedTasks, by_task
 from paretorank.balancing.gradient_balancer import (
     GramianBalancer,
     PeriodicSection,
@@ -54,14 +54,8 @@ class GradNormConfig(PeriodicSection):
     """First losses that are known, by task: 0.693 is that of an undecided binary task."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "GradNorm":
-        return GradNorm(self, task_names)
+    def make(self, tasks: BalancedTasks) -> "GradNorm":
+        return GradNorm(self, tasks.names)
 
 
 class GradNorm(GramianBalancer):

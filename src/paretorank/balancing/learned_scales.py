@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torchjd.scalarization import IMTLL, UW, Scalarizer
 from typing_extensions import override
 
-from paretorank.balancing.base import BalancerSection, LossBalancer
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer
 
 
 class UWConfig(BalancerSection):
@@ -31,14 +31,8 @@ class UWConfig(BalancerSection):
     kind: Literal["uw"] = "uw"
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "LearnedScales":
-        return LearnedScales(task_names, UW)
+    def make(self, tasks: BalancedTasks) -> "LearnedScales":
+        return LearnedScales(tasks.names, UW)
 
 
 class IMTLLConfig(BalancerSection):
@@ -50,14 +44,8 @@ class IMTLLConfig(BalancerSection):
     kind: Literal["imtl_l"] = "imtl_l"
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "LearnedScales":
-        return LearnedScales(task_names, IMTLL)
+    def make(self, tasks: BalancedTasks) -> "LearnedScales":
+        return LearnedScales(tasks.names, IMTLL)
 
 
 class LearnedScales(LossBalancer):

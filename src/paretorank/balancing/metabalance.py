@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.balancing.base import by_task
+from paretorank.balancing.base import BalancedTasks, by_task
 from paretorank.balancing.gradient_balancer import (
     GradientSection,
     GramianBalancer,
@@ -39,14 +39,8 @@ class MetaBalanceConfig(GradientSection):
     """Share of the moving means that a step keeps; the paper calls it beta."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "MetaBalance":
-        return MetaBalance(self, task_names)
+    def make(self, tasks: BalancedTasks) -> "MetaBalance":
+        return MetaBalance(self, tasks.names)
 
 
 class MetaBalance(GramianBalancer):

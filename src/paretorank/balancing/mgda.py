@@ -15,6 +15,7 @@ from jaxtyping import Float
 from torch import Tensor
 from typing_extensions import override
 
+from paretorank.balancing.base import BalancedTasks
 from paretorank.balancing.gradient_balancer import (
     GramianBalancer,
     PeriodicSection,
@@ -35,14 +36,8 @@ class MGDAConfig(PeriodicSection):
     tasks with short gradients dominate."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "MGDA":
-        return MGDA(self, task_names)
+    def make(self, tasks: BalancedTasks) -> "MGDA":
+        return MGDA(self, tasks.names)
 
 
 class MGDA(GramianBalancer):

@@ -20,6 +20,7 @@ from pydantic import PositiveFloat
 from torch import Tensor
 from typing_extensions import override
 
+from paretorank.balancing.base import BalancedTasks
 from paretorank.balancing.gradient_balancer import (
     GramianBalancer,
     PeriodicSection,
@@ -42,14 +43,8 @@ class NashConfig(PeriodicSection):
     """Longest direction; without a limit its length is the square root of the number of tasks."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "Nash":
-        return Nash(self, task_names)
+    def make(self, tasks: BalancedTasks) -> "Nash":
+        return Nash(self, tasks.names)
 
 
 class Nash(GramianBalancer):

@@ -19,6 +19,7 @@ from torch import Tensor
 from torchjd.aggregation import NashMTL
 from typing_extensions import override
 
+from paretorank.balancing.base import BalancedTasks
 from paretorank.balancing.gradient_balancer import PeriodicSection
 from paretorank.balancing.guarded_balancer import Guard, GuardedBalancer, ScaledGramian
 from paretorank.balancing.optional_packages import require_packages
@@ -36,15 +37,9 @@ class NashMTLConicConfig(PeriodicSection):
     """Conic programs in each step, at most."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "NashMTLConic":
+    def make(self, tasks: BalancedTasks) -> "NashMTLConic":
         require_packages(self.kind, ("cvxpy", "ecos"))
-        return NashMTLConic(self, task_names)
+        return NashMTLConic(self, tasks.names)
 
 
 class NashMTLConic(GuardedBalancer):

@@ -23,7 +23,7 @@ from pydantic import Field, NonNegativeFloat, PositiveInt
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.balancing.base import by_task
+from paretorank.balancing.base import BalancedTasks, by_task
 from paretorank.balancing.gradient_balancer import RowBalancer, RowSection, RowWeights, SeenRows
 from paretorank.balancing.paperec_critic import ActorCritic, next_in_request
 from paretorank.balancing.paperec_policy import Policy
@@ -58,15 +58,9 @@ class PAPERecConfig(RowSection):
     trained with them, so there is no price for it; ddpg only."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "PAPERec":
-        seed = int(torch.randint(LARGEST_SEED, (), generator=generator))
-        return PAPERec(self, task_names, seed=seed)
+    def make(self, tasks: BalancedTasks) -> "PAPERec":
+        seed = int(torch.randint(LARGEST_SEED, (), generator=tasks.generator))
+        return PAPERec(self, tasks.names, seed=seed)
 
 
 class PAPERec(RowBalancer):

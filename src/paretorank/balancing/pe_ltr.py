@@ -16,7 +16,7 @@ from pydantic import Field
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.balancing.base import by_task
+from paretorank.balancing.base import BalancedTasks, by_task
 from paretorank.balancing.bounded_min_norm import bounded_min_norm_weights, free_weight
 from paretorank.balancing.gradient_balancer import (
     GramianBalancer,
@@ -35,14 +35,8 @@ class PELTRConfig(PeriodicSection):
     """`two_step` is the paper's, which for three or more tasks is often not the optimum."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "PELTR":
-        return PELTR(self, task_names)
+    def make(self, tasks: BalancedTasks) -> "PELTR":
+        return PELTR(self, tasks.names)
 
 
 class PELTR(GramianBalancer):

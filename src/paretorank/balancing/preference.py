@@ -24,7 +24,7 @@ from torchjd import scalarization
 from torchjd.scalarization import Scalarizer
 from typing_extensions import override
 
-from paretorank.balancing.base import BalancerSection, LossBalancer, by_task
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer, by_task
 from paretorank.balancing.random_weights import LARGEST_SEED
 from paretorank.foundation.seeds import named_generator
 
@@ -53,15 +53,9 @@ class PreferenceConfig(BalancerSection):
     """Steps of a task whose losses make up that mean."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "PreferenceDraws":
-        seed = int(torch.randint(LARGEST_SEED, (), generator=generator))
-        return PreferenceDraws(self, task_names, seed=seed)
+    def make(self, tasks: BalancedTasks) -> "PreferenceDraws":
+        seed = int(torch.randint(LARGEST_SEED, (), generator=tasks.generator))
+        return PreferenceDraws(self, tasks.names, seed=seed)
 
 
 class PreferenceDraws(LossBalancer):

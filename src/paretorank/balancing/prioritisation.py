@@ -29,7 +29,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.balancing.base import BalancerSection, LossBalancer, by_task
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer, by_task
 from paretorank.balancing.first_losses import FirstLosses
 
 SMALLEST_PROGRESS = 1e-6  # keeps a logarithm finite; `max_weight` acts long before
@@ -62,19 +62,13 @@ class PrioritisationConfig(BalancerSection):
     """Divide the weights by their mean over the present tasks."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "Prioritisation":
+    def make(self, tasks: BalancedTasks) -> "Prioritisation":
         return Prioritisation(
             self,
-            task_names,
-            ceilings=by_task(self.ceilings, task_names, key="ceilings", default=1.0),
+            tasks.names,
+            ceilings=by_task(self.ceilings, tasks.names, key="ceilings", default=1.0),
             base_losses=by_task(
-                self.base_losses, task_names, key="base_losses", default=float("nan")
+                self.base_losses, tasks.names, key="base_losses", default=float("nan")
             ),
         )
 

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.balancing.base import BalancerSection, LossBalancer
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer
 from paretorank.foundation.seeds import derive_seed
 
 LARGEST_SEED = 2**62
@@ -27,15 +27,9 @@ class RandomConfig(BalancerSection):
     kind: Literal["random"] = "random"
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "RandomWeights":
-        seed = int(torch.randint(LARGEST_SEED, (), generator=generator))
-        return RandomWeights(task_names, seed=seed)
+    def make(self, tasks: BalancedTasks) -> "RandomWeights":
+        seed = int(torch.randint(LARGEST_SEED, (), generator=tasks.generator))
+        return RandomWeights(tasks.names, seed=seed)
 
 
 class RandomWeights(LossBalancer):

@@ -10,7 +10,6 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Literal
 
-import torch
 from jaxtyping import Bool, Float
 from pydantic import Field, NonNegativeFloat, PositiveFloat
 from torch import Tensor
@@ -18,7 +17,7 @@ from torchjd import scalarization
 from torchjd.scalarization import Scalarizer
 from typing_extensions import override
 
-from paretorank.balancing.base import BalancerSection, LossBalancer, by_task
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer, by_task
 
 
 class PresentTasks(LossBalancer):
@@ -67,19 +66,13 @@ class ScalarizerConfig(BalancerSection):
         """Return weights and references by task name, as far as the method has them."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> PresentTasks:
+    def make(self, tasks: BalancedTasks) -> PresentTasks:
         weights, reference = self.numbers()
         return PresentTasks(
             self,
-            task_names,
-            weights=by_task(weights, task_names, key="weights", default=1.0),
-            reference=by_task(reference, task_names, key="reference", default=0.0),
+            tasks.names,
+            weights=by_task(weights, tasks.names, key="weights", default=1.0),
+            reference=by_task(reference, tasks.names, key="reference", default=0.0),
         )
 
 

@@ -19,7 +19,7 @@ from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.balancing.base import BalancerSection, LossBalancer, by_task
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer, by_task
 
 
 class ScheduledConfig(BalancerSection):
@@ -37,18 +37,12 @@ class ScheduledConfig(BalancerSection):
     """A weight stops when it is this many times larger or smaller than at the start."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "Scheduled":
+    def make(self, tasks: BalancedTasks) -> "Scheduled":
         return Scheduled(
             self,
-            task_names,
-            weights=by_task(self.weights, task_names, key="weights", default=1.0),
-            growth=by_task(self.growth, task_names, key="growth", default=1.0),
+            tasks.names,
+            weights=by_task(self.weights, tasks.names, key="weights", default=1.0),
+            growth=by_task(self.growth, tasks.names, key="growth", default=1.0),
         )
 
 

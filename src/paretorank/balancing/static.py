@@ -7,13 +7,12 @@ Source: Xin et al., Do Current Multi-Task Optimization Methods in Deep Learning 
 from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import torch
 from jaxtyping import Bool, Float
 from pydantic import Field, NonNegativeFloat
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.balancing.base import BalancerSection, LossBalancer, by_task
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer, by_task
 
 
 class StaticConfig(BalancerSection):
@@ -24,14 +23,8 @@ class StaticConfig(BalancerSection):
     """Weight per task; a task that is not named has weight 1."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "Static":
-        return Static(task_names, by_task(self.weights, task_names, key="weights", default=1.0))
+    def make(self, tasks: BalancedTasks) -> "Static":
+        return Static(tasks.names, by_task(self.weights, tasks.names, key="weights", default=1.0))
 
 
 class Static(LossBalancer):

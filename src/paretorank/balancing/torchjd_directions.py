@@ -14,7 +14,7 @@ from torch import Tensor
 from torchjd import aggregation
 from typing_extensions import override
 
-from paretorank.balancing.base import by_task
+from paretorank.balancing.base import BalancedTasks, by_task
 from paretorank.balancing.gradient_balancer import DirectionSection, JacobianBalancer
 from paretorank.balancing.guarded_balancer import new_seed
 from paretorank.balancing.repeatable_draws import repeatable_draws
@@ -33,14 +33,8 @@ class GradDropConfig(DirectionSection):
     """Share of a task's gradient that always passes; 0 where not named."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "GradDrop":
-        return GradDrop(self, task_names, seed=new_seed(generator))
+    def make(self, tasks: BalancedTasks) -> "GradDrop":
+        return GradDrop(self, tasks.names, seed=new_seed(tasks.generator))
 
 
 class GradDrop(JacobianBalancer):
@@ -80,20 +74,14 @@ class TrimmedMeanConfig(DirectionSection):
     """Values left out on each side; of fewer tasks than 2 times that and 1 more, fewer."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "TrimmedMean":
-        if len(task_names) < 2 * self.trim_number + 1:
+    def make(self, tasks: BalancedTasks) -> "TrimmedMean":
+        if len(tasks.names) < 2 * self.trim_number + 1:
             raise ConfigError(
                 f"`balancer.trim_number` = {self.trim_number} needs "
-                f"{2 * self.trim_number + 1} tasks or more, there are {len(task_names)}.",
+                f"{2 * self.trim_number + 1} tasks or more, there are {len(tasks.names)}.",
                 hint='balancer.kind = "upgrad" takes any number of tasks.',
             )
-        return TrimmedMean(self, task_names)
+        return TrimmedMean(self, tasks.names)
 
 
 class TrimmedMean(JacobianBalancer):

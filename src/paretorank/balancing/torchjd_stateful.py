@@ -18,7 +18,7 @@ from torchjd import aggregation
 from torchjd.aggregation import Weighting
 from typing_extensions import override
 
-from paretorank.balancing.base import by_task
+from paretorank.balancing.base import BalancedTasks, by_task
 from paretorank.balancing.gradient_balancer import PeriodicSection
 from paretorank.balancing.guarded_balancer import (
     Guard,
@@ -36,14 +36,8 @@ class StatefulConfig(PeriodicSection, ABC):
     kind: str
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> GuardedBalancer:
-        return self.remembering(task_names, seed=new_seed(generator))
+    def make(self, tasks: BalancedTasks) -> GuardedBalancer:
+        return self.remembering(tasks.names, seed=new_seed(tasks.generator))
 
     @abstractmethod
     def remembering(self, task_names: Sequence[str], *, seed: int) -> GuardedBalancer:

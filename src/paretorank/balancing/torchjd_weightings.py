@@ -11,7 +11,6 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
-import torch
 from jaxtyping import Float
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from torch import Tensor
@@ -19,7 +18,7 @@ from torchjd import aggregation
 from torchjd.aggregation import Weighting
 from typing_extensions import override
 
-from paretorank.balancing.base import by_task
+from paretorank.balancing.base import BalancedTasks, by_task
 from paretorank.balancing.dual_cone import ExactProjector
 from paretorank.balancing.gradient_balancer import PeriodicSection
 from paretorank.balancing.guarded_balancer import (
@@ -85,17 +84,11 @@ class WeightingConfig(PeriodicSection):
         """Stop where the method needs more tasks."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> PresentWeights:
+    def make(self, tasks: BalancedTasks) -> PresentWeights:
         require_packages(self.kind, self.needs_packages)
-        self.refuse_few_tasks(len(task_names))
-        wished = by_task(self.preferences(), task_names, key="preference", default=1.0)
-        return PresentWeights(self, task_names, preference=wished, seed=new_seed(generator))
+        self.refuse_few_tasks(len(tasks.names))
+        wished = by_task(self.preferences(), tasks.names, key="preference", default=1.0)
+        return PresentWeights(self, tasks.names, preference=wished, seed=new_seed(tasks.generator))
 
 
 class _ForAnyNumber(WeightingConfig):

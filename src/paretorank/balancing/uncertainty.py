@@ -23,7 +23,7 @@ from jaxtyping import Bool, Float
 from torch import Tensor, nn
 from typing_extensions import override
 
-from paretorank.balancing.base import BalancerSection, LossBalancer
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer
 from paretorank.balancing.soft_bound import before_soft_lower_bound, soft_lower_bound
 from paretorank.balancing.uncertainty_revised import RevisedUncertainty
 
@@ -43,17 +43,11 @@ class UncertaintyConfig(BalancerSection):
     """Start each variance at the optimum for the task's first loss instead of at 1."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> LossBalancer:
+    def make(self, tasks: BalancedTasks) -> LossBalancer:
         form = RevisedUncertainty if self.form == "revised" else Uncertainty
         return form(
-            task_names,
-            balance_factors,
+            tasks.names,
+            tasks.balance_factors,
             lower_bound=self.lower_bound,
             starts_at_data=self.starts_at_data,
         )

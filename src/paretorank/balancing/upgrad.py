@@ -17,7 +17,7 @@ from torch import Tensor
 from torchjd.aggregation import UPGradWeighting
 from typing_extensions import override
 
-from paretorank.balancing.base import by_task
+from paretorank.balancing.base import BalancedTasks, by_task
 from paretorank.balancing.dual_cone import ExactProjector
 from paretorank.balancing.gradient_balancer import PeriodicSection, Place
 from paretorank.balancing.guarded_balancer import GuardedBalancer, ScaledGramian
@@ -31,15 +31,9 @@ class UPGradConfig(PeriodicSection):
     """Share per task; 1 where not named, then divided by the sum over the present tasks."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "UPGrad":
-        preference = by_task(self.preference, task_names, key="preference", default=1.0)
-        return UPGrad(task_names, preference=preference, at=self.at, every_steps=self.every_steps)
+    def make(self, tasks: BalancedTasks) -> "UPGrad":
+        preference = by_task(self.preference, tasks.names, key="preference", default=1.0)
+        return UPGrad(tasks.names, preference=preference, at=self.at, every_steps=self.every_steps)
 
 
 class UPGrad(GuardedBalancer):

@@ -13,12 +13,11 @@ Shapes: T tasks.
 from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.balancing.base import BalancerSection, LossBalancer
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer
 
 
 class UWOConfig(BalancerSection):
@@ -29,14 +28,8 @@ class UWOConfig(BalancerSection):
     """Divide the weights by their sum over the present tasks; false gives 1 / loss itself."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "UWO":
-        return UWO(self, task_names)
+    def make(self, tasks: BalancedTasks) -> "UWO":
+        return UWO(self, tasks.names)
 
 
 class UWO(LossBalancer):

@@ -14,13 +14,12 @@ Shapes: T tasks.
 from collections.abc import Sequence
 from typing import Literal
 
-import torch
 from jaxtyping import Bool, Float
 from pydantic import PositiveFloat, PositiveInt
 from torch import Tensor
 from typing_extensions import override
 
-from paretorank.balancing.base import BalancerSection, LossBalancer
+from paretorank.balancing.base import BalancedTasks, BalancerSection, LossBalancer
 from paretorank.balancing.first_losses import FirstLosses
 
 
@@ -36,14 +35,8 @@ class UWSOConfig(BalancerSection):
     """Steps with a task in them whose mean loss is its unit; ignored without `starts_at_one`."""
 
     @override
-    def build(
-        self,
-        *,
-        task_names: Sequence[str],
-        balance_factors: Float[Tensor, " T"],
-        generator: torch.Generator,
-    ) -> "UWSO":
-        return UWSO(self, task_names)
+    def make(self, tasks: BalancedTasks) -> "UWSO":
+        return UWSO(self, tasks.names)
 
 
 class UWSO(LossBalancer):

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import torch
 
-from paretorank.balancing import Balancer
+from paretorank.balancing import BalancedTasks, Balancer
 from paretorank.config import RunConfig
 from paretorank.data.loader import Loader
 from paretorank.data.shard_reader import ShardSet
@@ -122,12 +122,9 @@ def build(config: RunConfig, train: ShardSet) -> tuple[MultiTaskRanker, Balancer
     rows = train.read(0, min(len(train), _BASE_RATE_ROWS))
     numeric = torch.from_numpy(rows.numeric.copy())
     start_at_base_rates(model, torch.from_numpy(rows.labels.copy()), numeric)
-    balancer = config.balancer.build(
-        task_names=model.task_names,
-        balance_factors=model.heads.balance_factors,
-        generator=torch.Generator().manual_seed(derive_seed(seed, "balancer")),
-    )
-    return model, balancer
+    generator = torch.Generator().manual_seed(derive_seed(seed, "balancer"))
+    tasks = BalancedTasks(model.task_names, model.heads.balance_factors, generator)
+    return model, config.balancer.make(tasks)
 
 
 def new_run_folder(config: RunConfig) -> RunFolder:
