@@ -33,6 +33,7 @@ class ExpertNorm(nn.Module):
     @override
     def forward(self, h: Float[Tensor, "E B H"]) -> Float[Tensor, "E B H"]:
         """Return the normalised activations."""
+        h = h.to(self.weight.dtype)  # means and variances need more bits than mixed precision has
         n_experts, n_rows, width = h.shape
         if not self.training or n_rows == 1:
             scale = self.weight * (self.running_var + EPSILON).rsqrt()
