@@ -4,6 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import onnx
 import polars as pl
 import pytest
 
@@ -54,6 +55,18 @@ def test_fuse_answers_in_json_and_predict_adds_the_fused_score(
     assert pl.read_parquet(out).columns[-1] == "fused"
 
 
+def test_fuse_writes_the_chosen_formula_as_an_onnx_graph(
+    ask: Ask, run_folder: Path, tmp_path: Path
+) -> None:
+    own = (*METRIC, "--formula", "click * like^$w", *QUICK, "--out", tmp_path, "--json")
+    answer = ask("fuse", run_folder, *own, "--onnx", tmp_path / "fusion.onnx")
+    assert answer.code == 0
+    model = onnx.load(tmp_path / "fusion.onnx")
+    facts = {fact.key: fact.value for fact in model.metadata_props}
+    assert facts["formula"] == answer.json["formula"]
+    assert facts["scores"] == "not calibrated"
+
+
 @pytest.mark.parametrize(
     ("arguments", "problem", "hint"),
     [
@@ -66,6 +79,7 @@ def test_fuse_answers_in_json_and_predict_adds_the_fused_score(
         ((*METRIC, "--formula", "click^$a", "--sampler", "cmaes"), "two weights or more", "tpe"),
         ((*METRIC, "--range", "a_like=3"), "must have a weight and two numbers", "=0:20"),
         (("--maximise", "value@10"), "there is no task 'value'", "--value click=1"),
+        ((*METRIC, "--onnx", "fusion.json"), "ends in .onnx, got fusion.json", "fusion.onnx"),
         (("--maximise", "watch.gauc"), "labels must be 0 or 1 for gauc", "watch.ndcg@10"),
     ],
 )

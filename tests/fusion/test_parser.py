@@ -74,7 +74,7 @@ NAMES = st.one_of(
 LEAVES = st.one_of(st.floats(0.0, 1e30).map(Number), NAMES.map(Column), NAMES.map(Weight))
 
 
-def _grown(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
+def grown(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     one, two, three = inner.map(lambda x: (x,)), st.tuples(inner, inner), st.tuples(*[inner] * 3)
     operators = st.one_of(
         st.text("+-", min_size=1, max_size=3), st.text("*/", min_size=1, max_size=3)
@@ -90,7 +90,7 @@ def _grown(inner: st.SearchStrategy[Node]) -> st.SearchStrategy[Node]:
     return st.one_of(inner.map(Negative), st.builds(Power, inner, inner), chains, calls)
 
 
-@given(st.recursive(LEAVES, _grown, max_leaves=12))
+@given(st.recursive(LEAVES, grown, max_leaves=12))
 def test_reading_what_was_printed_gives_the_same_tree(tree: Node) -> None:
     assert parse(to_text(tree)) == tree
 

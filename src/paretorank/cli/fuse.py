@@ -27,6 +27,7 @@ def fuse(
     seed: options.Seed = 0,
     resamples: options.Resamples = None,
     out: options.Out = None,
+    onnx: options.Onnx = None,
     as_json: AsJson = False,
 ) -> None:
     """Search fusion weights on the validation rows and confirm them on the test rows.
@@ -34,9 +35,12 @@ def fuse(
     An interrupted search goes on when it is started again.
     """
     from paretorank.workflows.fuse import fuse_run  # imports torch; `--help` must not
+    from paretorank.workflows.fusion_graph import check_graph_path, write_fusion_graph
     from paretorank.workflows.fusion_request import FuseRequest
     from paretorank.workflows.run_folder import RunFolder
 
+    if onnx is not None:
+        check_graph_path(onnx)
     request = FuseRequest(
         maximise=tuple(maximise),
         at_least=tuple(at_least or ()),
@@ -59,6 +63,9 @@ def fuse(
     except KeyboardInterrupt:
         note("interrupted; what was tried is kept, and the same command goes on")
         raise Exit(INTERRUPTED) from None
+    if onnx is not None:
+        write_fusion_graph(RunFolder(run), onnx, searched_in=out)
+        note(f"{onnx}: the formula as an ONNX graph")
     if as_json:
         echo_json(found.to_json())
     else:

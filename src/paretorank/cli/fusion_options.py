@@ -46,3 +46,6 @@ Trials = Annotated[int, Option(min=1, help="How many weights are tried.")]
 Seed = Annotated[int, Option(min=0, help="Of the search and the intervals.")]
 Resamples = Annotated[int | None, Option(min=0, help="Bootstrap samples behind intervals.")]
 Out = Annotated[Path | None, Option(help="Folder of the search; RUN/fusion by default.")]
+Onnx = Annotated[
+    Path | None, Option(metavar="FILE", help="Write the chosen formula as an ONNX graph, too.")
+]

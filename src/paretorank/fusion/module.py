@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from paretorank.fusion.formula import Formula
 from paretorank.fusion.lowering import LARGEST, LARGEST_EXPONENT, SMALLEST, lowered
 from paretorank.fusion.scorer import refuse_unknown_columns
-from paretorank.fusion.syntax import Call, Chain, Column, Negative, Node, Number, Weight
+from paretorank.fusion.syntax import Call, Chain, Column, Negative, Node, Number, Weight, walk
 
 
 class FormulaModule(nn.Module):
@@ -33,6 +33,7 @@ class FormulaModule(nn.Module):
     """
 
     weights: Tensor
+    numbers: Tensor
 
     def __init__(
         self, formula: Formula, names: Sequence[str], weights: Mapping[str, float] | None = None
@@ -45,18 +46,22 @@ class FormulaModule(nn.Module):
         values = formula.values(weights)
         ordered = [values[name] for name in formula.weights]
         self.register_buffer("weights", torch.tensor(ordered, dtype=torch.float64))
+        written = [node.value for node in walk(self._tree) if isinstance(node, Number)]
+        numbers = list(dict.fromkeys([*_BOUNDS, *written]))
+        self._number_at = {value: at for at, value in enumerate(numbers)}
+        kept = torch.tensor(numbers, dtype=torch.float64)
+        self.register_buffer("numbers", kept, persistent=False)
 
     def forward(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, " N"]:
         """Return the fused score of every row, in float64."""
-        bounded = scores.double().clamp(-LARGEST, LARGEST)
-        return self._values(self._tree, bounded)
+        return self._values(self._tree, self._within(scores.double(), LARGEST))
 
     def _values(self, node: Node, scores: Float[Tensor, "N T"]) -> Float[Tensor, " N"]:
         match node:
             case Number(value):
-                return torch.full_like(scores[:, 0], value)
+                return self._number(value).expand_as(scores[:, 0])
             case Weight(name):
-                return torch.ones_like(scores[:, 0]) * self.weights[self._weight_at[name]]
+                return self.weights[self._weight_at[name]].expand_as(scores[:, 0])
             case Column(name):
                 return scores[:, self._column_at[name]]
             case Negative(operand):
@@ -64,35 +69,47 @@ class FormulaModule(nn.Module):
             case Chain(operators, operands):
                 result = self._values(operands[0], scores)
                 for operator, operand in zip(operators, operands[1:], strict=True):
-                    result = _OPERATORS[operator](result, self._values(operand, scores))
+                    result = self._operation(operator, result, self._values(operand, scores))
                 return result
             case Call(function, arguments):
-                values = [self._values(argument, scores) for argument in arguments]
-                return _FUNCTIONS[function](*values)
+                return self._call(function, *[self._values(each, scores) for each in arguments])
         raise ValueError(f"A lowered formula must not have a {type(node).__name__}.")
 
+    def _operation(
+        self, operator: str, left: Float[Tensor, " N"], right: Float[Tensor, " N"]
+    ) -> Float[Tensor, " N"]:
+        match operator:
+            case "+":
+                return left + right
+            case "-":
+                return left - right
+            case "*":
+                return self._within(left * right, LARGEST)
+            case _:
+                return self._within(left / self._away_from_zero(right), LARGEST)
 
-def _product(left: Float[Tensor, " N"], right: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
-    return (left * right).clamp(-LARGEST, LARGEST)
+    def _call(self, function: str, *arguments: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        match function:
+            case "log":
+                return arguments[0].maximum(self._number(SMALLEST)).log()
+            case "exp":
+                return self._within(arguments[0], LARGEST_EXPONENT).exp()
+            case "clip":
+                return arguments[0].maximum(arguments[1]).minimum(arguments[2])
+            case _:
+                return _FUNCTIONS[function](*arguments)
 
+    def _away_from_zero(self, divisor: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
+        smallest = self._number(SMALLEST)
+        return torch.where(divisor < 0.0, divisor.minimum(-smallest), divisor.maximum(smallest))
 
-def _quotient(left: Float[Tensor, " N"], right: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
-    away = torch.where(right < 0.0, right.clamp(max=-SMALLEST), right.clamp(min=SMALLEST))
-    return (left / away).clamp(-LARGEST, LARGEST)
+    def _within(self, values: Float[Tensor, "*N"], largest: float) -> Float[Tensor, "*N"]:
+        bound = self._number(largest)
+        return values.maximum(-bound).minimum(bound)
 
-
-def _logarithm(operand: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
-    return operand.clamp(min=SMALLEST).log()
-
-
-def _exponential(operand: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
-    return operand.clamp(-LARGEST_EXPONENT, LARGEST_EXPONENT).exp()
-
-
-def _clip(
-    operand: Float[Tensor, " N"], low: Float[Tensor, " N"], high: Float[Tensor, " N"]
-) -> Float[Tensor, " N"]:
-    return torch.minimum(torch.maximum(operand, low), high)
+    def _number(self, value: float) -> Float[Tensor, ""]:
+        """Return a number as a tensor: exporters may round Python's own to float32."""
+        return self.numbers[self._number_at[value]]
 
 
 def _place(operand: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
@@ -108,18 +125,10 @@ def _rank(operand: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
     return (n_ranked - _place(operand) + 1.0) / n_ranked.clamp(min=1.0)
 
 
-_OPERATORS: Final[dict[str, Callable[[Tensor, Tensor], Tensor]]] = {
-    "+": torch.add,
-    "-": torch.sub,
-    "*": _product,
-    "/": _quotient,
-}
+_BOUNDS: Final = (SMALLEST, LARGEST, LARGEST_EXPONENT)
 _FUNCTIONS: Final[dict[str, Callable[..., Tensor]]] = {
-    "log": _logarithm,
-    "exp": _exponential,
     "min": torch.minimum,
     "max": torch.maximum,
-    "clip": _clip,
     "place": _place,
     "rank": _rank,
 }
