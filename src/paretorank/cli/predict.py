@@ -34,7 +34,11 @@ def predict(
 ) -> None:
     """Score rows and write one named column per task, in the order of the rows."""
     from paretorank.data.source import as_frame
-    from paretorank.workflows.calibrated import calibration_digest, read_calibration
+    from paretorank.workflows.calibrated import (
+        calibration_digest,
+        read_calibration,
+        weights_digest,
+    )
     from paretorank.workflows.fused_scores import with_fused
     from paretorank.workflows.fusion_result import read_fusion
     from paretorank.workflows.predict import (  # imports torch; `--help` must not
@@ -55,7 +59,8 @@ def predict(
     model, encoder, config = load_model(folder)
     calibration = None if no_calibration else read_calibration(folder)
     if fusion is not None:
-        fusion.check("" if no_calibration else calibration_digest(folder), folder.fusion_path)
+        digest = "" if no_calibration else calibration_digest(folder)
+        fusion.check(digest, weights_digest(folder), folder.fusion_path)
     with progress_bars() as listener:
         scores = predict_frame(
             model,

@@ -98,19 +98,28 @@ class ReadyFusion:
     lists: str
     calibration: str = ""
     """Digest of the calibration that scores went through before; empty for none."""
+    weights: str = ""
+    """Digest of the weights that gave the scores; empty where nobody wrote it down."""
 
-    def check(self, calibration: str, place: Path) -> None:
-        """Refuse scores that are not calibrated as those of the search.
+    def check(self, calibration: str, weights: str, place: Path) -> None:
+        """Refuse scores that are not those of the search.
+
+        Args:
+            calibration: digest of the calibration that scores go through; empty for none.
+            weights: digest of the weights that give them.
+            place: the file, for messages.
 
         Raises:
-            RunError: the run was calibrated, or calibrated anew, after the search, or scores are
-                asked for without.
+            RunError: the run was trained, calibrated, or calibrated anew, after the search, or
+                scores are asked for without.
         """
+        hint = "Run `paretorank fuse` again, into another folder or after removing this one."
+        if self.weights and weights != self.weights:
+            raise RunError(f"{place}: the run was trained again after the search.", hint=hint)
         if calibration != self.calibration:
             was = "calibrated in another way" if self.calibration else "not calibrated"
             raise RunError(
-                f"{place}: the weights were searched on scores that were {was}.",
-                hint="Run `paretorank fuse` again, into another folder or after removing this one.",
+                f"{place}: the weights were searched on scores that were {was}.", hint=hint
             )
 
 
@@ -128,8 +137,9 @@ def read_fusion(path: Path) -> ReadyFusion:
     facts = read_json(path)
     try:
         formula = parse_formula(facts["formula"], place=str(path))
-        digest = str(facts["settings"].get("calibration", ""))
-        return ReadyFusion(formula, str(facts["lists"]), digest)
+        settings = facts["settings"]
+        calibration, weights = (str(settings.get(name, "")) for name in ("calibration", "weights"))
+        return ReadyFusion(formula, str(facts["lists"]), calibration, weights)
     except (KeyError, TypeError, AttributeError, ConfigError) as error:
         raise RunError(
             f"{path} is damaged: {error}.", hint="Run `paretorank fuse` again; it keeps its trials."
