@@ -7,7 +7,7 @@ from typer import Argument, Exit, Option
 
 from paretorank.cli.comparison_table import echo_comparison
 from paretorank.cli.console import echo_json, note, progress_bars
-from paretorank.cli.options import AsJson
+from paretorank.cli.options import AsJson, RawScores
 
 GATE_FAILED = 3
 
@@ -44,11 +44,13 @@ def compare(
     common_rows: Annotated[
         bool, Option("--common-rows", help="Leave out rows that only some of the runs have.")
     ] = False,
+    raw: RawScores = False,
     out: Annotated[Path | None, Option(help="Folder for compare.json.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare runs on the same users; exit with 3 if a guarded metric became worse.
 
+    Scores are calibrated where a run is, unless --raw is given.
     With --twins, the single-task twins are trained first, into RUN/twins; finished ones are kept.
     """
     from paretorank.data.source import as_frame
@@ -66,6 +68,7 @@ def compare(
         None if data is None else as_frame(data),
         split,
         common_rows,
+        raw,
         GateConfig(tuple(guard), tolerance, require_non_inferior, correction),
         resamples,
         confidence,

@@ -7,6 +7,7 @@ from paretorank.cli.console import echo_json, note, progress_bars
 from paretorank.cli.fusion_table import echo_fusion
 from paretorank.cli.options import AsJson, RunPath
 
+GATE_FAILED = 3
 INTERRUPTED = 130  # what a shell makes of Ctrl-C
 
 
@@ -31,7 +32,8 @@ def fuse(
 ) -> None:
     """Search fusion weights on the validation rows and confirm them on the test rows.
 
-    An interrupted search goes on when it is started again.
+    An interrupted search goes on when it is started again. Exits with 3 if the formula that was
+    found misses a bound on the test rows.
     """
     from paretorank.workflows.fuse import fuse_run  # imports torch; `--help` must not
     from paretorank.workflows.fusion_request import FuseRequest
@@ -63,3 +65,5 @@ def fuse(
         echo_json(found.to_json())
     else:
         echo_fusion(str(run), found)
+    if found.missed:
+        raise Exit(GATE_FAILED)

@@ -77,10 +77,19 @@ class Fusion:
         """Return the point to take."""
         return next(point for point in self.points if point.name == self.chosen)
 
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Return the bounds that the point to take does not keep on the test rows."""
+        return tuple(text for text, status in self.best.bounds.items() if status == "missed")
+
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values, the formula first."""
         prices = [{**asdict(step), "price": step.price} for step in self.exchanges]
-        best = {"formula": self.best.formula, "weights": dict(self.best.weights)}
+        best = {
+            "formula": self.best.formula,
+            "weights": dict(self.best.weights),
+            "bounds_hold": not self.missed,
+        }
         return {**best, **asdict(self), "exchanges": prices}
 
     def write(self, folder: Path) -> Path:

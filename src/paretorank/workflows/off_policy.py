@@ -5,7 +5,7 @@ Shapes: N rows, K places.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any, Final, get_args
 
 import numpy as np
 import polars as pl
@@ -48,6 +48,9 @@ from paretorank.workflows.off_policy_rows import (
 from paretorank.workflows.run_folder import RunFolder
 
 Answer = ValueEstimate | Refusal
+_FITTED: Final = (
+    "chances of a look are fitted, and intervals take them as known; --examination gives known ones"
+)
 
 
 @dataclass(frozen=True)
@@ -211,7 +214,10 @@ def _by_position(case: _Case) -> OffPolicyReport:
         return {"position": found}
 
     report = _report(case, answers, lists.total(request.n_places), kept)
-    return replace(report, examination=() if isinstance(looks, Refusal) else tuple(looks.tolist()))
+    if isinstance(looks, Refusal):
+        return report
+    notes = report.notes if request.examination else (*report.notes, _FITTED)
+    return replace(report, examination=tuple(looks.tolist()), notes=notes)
 
 
 def _looks(case: _Case) -> Float[np.ndarray, " K"] | Refusal:
