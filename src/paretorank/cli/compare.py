@@ -7,6 +7,7 @@ from typer import Argument, Exit, Option
 
 from paretorank.cli.comparison_table import echo_comparison
 from paretorank.cli.console import echo_json, note, progress_bars
+from paretorank.cli.names import check_metrics, task_kinds
 from paretorank.cli.options import AsJson, RawScores
 
 GATE_FAILED = 3
@@ -53,6 +54,7 @@ def compare(
     Scores are calibrated where a run is, unless --raw is given.
     With --twins, the single-task twins are trained first, into RUN/twins; finished ones are kept.
     """
+    check_metrics("--guard", guard, task_kinds(runs))
     from paretorank.data.source import as_frame
     from paretorank.evaluation import GateConfig
     from paretorank.foundation.errors import ConfigError

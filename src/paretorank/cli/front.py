@@ -8,6 +8,7 @@ from typer import Argument, Option
 
 from paretorank.cli.console import echo, echo_json, note, progress_bars
 from paretorank.cli.front_tables import echo_front
+from paretorank.cli.names import check_metrics, check_objectives, main_metrics, task_kinds
 from paretorank.cli.options import AsJson, RawScores, Set, numbers
 from paretorank.foundation.errors import ConfigError
 
@@ -56,6 +57,7 @@ def front(
     With it: its hypervolume, points to pick by rule, and what each step along it costs. Scores are
     calibrated where a run is, unless --raw is given.
     """
+    _check_names(paths, objective, reference, at_least, overrides)
     from paretorank.workflows.front_grid import BoundsGrid  # imports torch; `--help` must not
 
     options = _options(objective, reference, at_least, resamples, is_raw=raw)
@@ -76,6 +78,16 @@ def front(
     echo_front(f"{split} rows", report)
     if folder is None:
         echo("nothing is written without --out FOLDER")
+
+
+def _check_names(
+    paths: list[Path], objectives: list[str], reference: str, at_least: str, overrides: list[str]
+) -> None:
+    kinds = {} if overrides else task_kinds(paths)
+    check_metrics("--objective", objectives, kinds, with_direction=True)
+    wanted = objectives or main_metrics(kinds)
+    check_objectives("--reference", numbers(reference, "--reference"), wanted)
+    check_objectives("--at-least", numbers(at_least, "--at-least"), wanted)
 
 
 def _options(

@@ -5,6 +5,7 @@ from typer import Exit
 from paretorank.cli import fusion_options as options
 from paretorank.cli.console import echo_json, note, progress_bars
 from paretorank.cli.fusion_table import echo_fusion
+from paretorank.cli.names import task_kinds
 from paretorank.cli.options import AsJson, RunPath
 
 GATE_FAILED = 3
@@ -35,9 +36,7 @@ def fuse(
     An interrupted search goes on when it is started again. Exits with 3 if the formula that was
     found misses a bound on the test rows.
     """
-    from paretorank.workflows.fuse import fuse_run  # imports torch; `--help` must not
-    from paretorank.workflows.fusion_request import FuseRequest
-    from paretorank.workflows.run_folder import RunFolder
+    from paretorank.workflows.fusion_request import FuseRequest, parse_wishes
 
     request = FuseRequest(
         maximise=tuple(maximise),
@@ -55,6 +54,11 @@ def fuse(
         pick=pick,
         n_resamples=resamples,
     )
+    if kinds := task_kinds([run]):
+        parse_wishes(request, tuple(kinds))  # refuses what does not exist, before torch is there
+    from paretorank.workflows.fuse import fuse_run  # imports torch; `--help` must not
+    from paretorank.workflows.run_folder import RunFolder
+
     try:
         with progress_bars() as listener:
             found = fuse_run(RunFolder(run), request, out=out, listener=listener)

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from typer import Exit, Option
 
 from paretorank.cli.console import echo_json, progress_bars
+from paretorank.cli.names import check_tasks, task_kinds
 from paretorank.cli.off_policy_table import echo_off_policy
 from paretorank.cli.options import AsJson, RawScores, RunPath
 from paretorank.foundation.errors import ConfigError
@@ -63,7 +64,10 @@ def off_policy(
     Lists that were shown whole need --position; requests of which one candidate was shown, with a
     known chance, need --propensity. Exits with 3 where the log cannot tell, and says why.
     """
-    chances = _chances(examination)
+    chances, kinds = _chances(examination), task_kinds([run])
+    check_tasks("--reward", filter(None, [reward]), kinds)
+    check_tasks("--by", by, kinds)
+    check_tasks("--examination-from", filter(None, [examination_from]), kinds)
     from paretorank.data.source import as_frame
     from paretorank.workflows.off_policy import off_policy_run  # imports torch; `--help` must not
     from paretorank.workflows.off_policy_request import OffPolicyRequest

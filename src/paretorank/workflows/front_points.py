@@ -72,6 +72,7 @@ def front_of(
         return front_of_preferences(
             runs[0], options, split=split, n_points=n_points, listener=listener
         )
+    task_metrics(options.objectives, runs[0].read_config().label_specs())  # before any scoring
     logs = []
     for number, run in enumerate(runs, start=1):
         logs.append(score_as_served(run, split=split, is_raw=options.is_raw))
