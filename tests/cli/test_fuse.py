@@ -1,5 +1,6 @@
 """`paretorank fuse` and `predict --fused`: results, mistakes, and interruptions."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -52,6 +53,22 @@ def test_fuse_answers_in_json_and_predict_adds_the_fused_score(
     assert answer.json["formula"] in {point["formula"] for point in answer.json["points"]}
     assert ask("predict", run_folder, "--data", log, "--out", out, "--fused").code == 0
     assert pl.read_parquet(out).columns[-1] == "fused"
+
+
+def test_a_bound_that_is_missed_on_the_test_rows_fails_the_gate(
+    ask: Ask, run_folder: Path, tmp_path: Path
+) -> None:
+    bound = ("--at-least", "click.ndcg@10=0.999")
+    answer = ask("fuse", run_folder, *METRIC, *bound, *QUICK, "--out", tmp_path)
+    assert answer.code == 3
+    assert "gate: " in answer.out
+    assert "misses click.ndcg@10=0.999 on the test rows: 0." in answer.out
+    assert ", baseline 0." in answer.out
+    written = json.loads((tmp_path / "fusion.json").read_text())
+    assert written["bounds_hold"] is False
+    kept = ("--at-least", "click.ndcg@10=0.001")
+    held = ask("fuse", run_folder, *METRIC, *kept, *QUICK, "--out", tmp_path / "held", "--json")
+    assert (held.code, held.json["bounds_hold"]) == (0, True)
 
 
 @pytest.mark.parametrize(

@@ -60,6 +60,7 @@ def compare(
     from paretorank.foundation.errors import ConfigError
     from paretorank.foundation.files import write_json
     from paretorank.workflows.compare import CompareRequest, compare_runs  # imports torch
+    from paretorank.workflows.preference_notes import preference_notes
     from paretorank.workflows.run_folder import RunFolder
 
     if not 0.0 < confidence < 1.0:
@@ -76,6 +77,9 @@ def compare(
         confidence,
     )
     folders = [RunFolder(run) for run in runs]
+    for folder in folders:
+        for text in preference_notes(folder, None, is_calibrated=not raw):
+            note(text)
     with progress_bars() as listener:
         result = compare_runs(folders, request, twins=twins, listener=listener)
     if out is not None:

@@ -69,6 +69,8 @@ def front(
         folder = out or own
     else:
         report = _of_runs(paths, options, split, points)
+        if (paths[0] / "config.toml").exists() and len(paths) == 1 and report.calibrated:
+            note("one calibration is applied at all preferences: chances may be off; see --raw")
         folder = out or (paths[0] if len(paths) == 1 else None)
     if folder is not None:
         _write(report, folder)

@@ -6,7 +6,7 @@ from paretorank.cli import fusion_options as options
 from paretorank.cli.console import echo_json, note, progress_bars
 from paretorank.cli.fusion_table import echo_fusion
 from paretorank.cli.names import task_kinds
-from paretorank.cli.options import AsJson, RunPath
+from paretorank.cli.options import AsJson, Preference, RunPath, numbers
 
 GATE_FAILED = 3
 INTERRUPTED = 130  # what a shell makes of Ctrl-C
@@ -28,6 +28,7 @@ def fuse(
     trials: options.Trials = 200,
     seed: options.Seed = 0,
     resamples: options.Resamples = None,
+    preference: Preference = "",
     out: options.Out = None,
     as_json: AsJson = False,
 ) -> None:
@@ -53,12 +54,16 @@ def fuse(
         seed=seed,
         pick=pick,
         n_resamples=resamples,
+        preference=numbers(preference, "--preference") if preference else None,
     )
     if kinds := task_kinds([run]):
         parse_wishes(request, tuple(kinds))  # refuses what does not exist, before torch is there
     from paretorank.workflows.fuse import fuse_run  # imports torch; `--help` must not
+    from paretorank.workflows.preference_notes import preference_notes
     from paretorank.workflows.run_folder import RunFolder
 
+    for text in preference_notes(RunFolder(run), request.preference):
+        note(text)
     try:
         with progress_bars() as listener:
             found = fuse_run(RunFolder(run), request, out=out, listener=listener)

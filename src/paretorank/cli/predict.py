@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Option
 
-from paretorank.cli.console import echo, echo_json, progress_bars
+from paretorank.cli.console import echo, echo_json, note, progress_bars
 from paretorank.cli.options import (
     AsJson,
     NoCalibration,
@@ -46,6 +46,7 @@ def predict(
         predict_frame,
         write_scores,
     )
+    from paretorank.workflows.preference_notes import preference_notes
     from paretorank.workflows.run_folder import RunFolder
 
     if out.suffix not in {".parquet", ".csv"} or out.absolute() == data.absolute():
@@ -61,6 +62,9 @@ def predict(
     if fusion is not None:
         digest = "" if no_calibration else calibration_digest(folder)
         fusion.check(digest, weights_digest(folder), folder.fusion_path)
+    is_calibrated = calibration is not None
+    for text in preference_notes(folder, chosen, is_calibrated=is_calibrated, fusion=fusion):
+        note(text)
     with progress_bars() as listener:
         scores = predict_frame(
             model,

@@ -50,7 +50,7 @@ def fuse_run(
     config = folder.read_config()
     wishes = parse_wishes(request, tuple(config.tasks))
     formulas = formulas_of(request, config, log_columns(config, split_from=folder.split_from))
-    splits = _read(folder, config, wishes, formulas, listener)
+    splits = _read(folder, request, wishes, formulas, listener)
     target = out or folder.fusion_path.parent
     return fuse_splits(request, config, splits, formulas, target, listener=listener)
 
@@ -108,9 +108,13 @@ def _search(hunt: Hunt, target: Path, listener: Listener) -> list[Rival]:
 
 
 def _read(
-    folder: RunFolder, config: RunConfig, wishes: Wishes, formulas: Formulas, listener: Listener
+    folder: RunFolder,
+    request: FuseRequest,
+    wishes: Wishes,
+    formulas: Formulas,
+    listener: Listener,
 ) -> Splits:
-    keys = config.data.keys
+    keys = folder.read_config().data.keys
     if keys.request is None and keys.user is None:
         raise ConfigError(
             "data.keys must say which rows are sorted together, got neither request nor user.",
@@ -119,7 +123,13 @@ def _read(
     names: tuple[SplitName, SplitName] = ("valid", "test")
     valid, test = (
         fusion_rows(
-            score_as_served(folder, split=split, columns=formulas.log_columns, listener=listener),
+            score_as_served(
+                folder,
+                split=split,
+                columns=formulas.log_columns,
+                preference=request.preference,
+                listener=listener,
+            ),
             by_request=keys.request is not None,
             worth=wishes.worth,
             split=split,

@@ -46,6 +46,8 @@ class FuseRequest:
     """Which point of a front is chosen."""
     n_resamples: int | None = None
     """Draws of users behind intervals; None takes the run's."""
+    preference: Mapping[str, float] | None = None
+    """What the model is told to prefer; its default where absent."""
 
 
 @dataclass(frozen=True)

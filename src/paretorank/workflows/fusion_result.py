@@ -109,6 +109,8 @@ class ReadyFusion:
     """Digest of the calibration that scores went through before; empty for none."""
     weights: str = ""
     """Digest of the weights that gave the scores; empty where nobody wrote it down."""
+    preference: Mapping[str, float] | None = None
+    """What the model was told to prefer; None is its default."""
 
     def check(self, calibration: str, weights: str, place: Path) -> None:
         """Refuse scores that are not those of the search.
@@ -148,8 +150,10 @@ def read_fusion(path: Path) -> ReadyFusion:
         formula = parse_formula(facts["formula"], place=str(path))
         settings = facts["settings"]
         calibration, weights = (str(settings.get(name, "")) for name in ("calibration", "weights"))
-        return ReadyFusion(formula, str(facts["lists"]), calibration, weights)
-    except (KeyError, TypeError, AttributeError, ConfigError) as error:
+        told = settings.get("preference")
+        preference = None if told is None else {str(k): float(v) for k, v in told.items()}
+        return ReadyFusion(formula, str(facts["lists"]), calibration, weights, preference)
+    except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
         raise RunError(
             f"{path} is damaged: {error}.", hint="Run `paretorank fuse` again; it keeps its trials."
         ) from None
