@@ -36,7 +36,7 @@ def test_bounds_that_sum_to_one_in_decimals_are_kept() -> None:
 
 
 def test_impossible_bounds_are_refused_before_training() -> None:
-    with pytest.raises(ConfigError, match=r"balancer\.bounds.*at most 1"):
+    with pytest.raises(ConfigError, match=r"balancer\.bounds.*at most 1, got a = 0\.6, b = 0\.5"):
         PELTR(PELTRConfig(bounds={"a": 0.6, "b": 0.5}), NAMES)
     with pytest.raises(ConfigError, match=r"balancer\.bounds.*'bb'"):
         PELTR(PELTRConfig(bounds={"bb": 0.5}), NAMES)

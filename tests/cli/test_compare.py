@@ -69,6 +69,19 @@ def test_the_gate_knows_tolerance_and_the_burden_of_proof(
     assert (line["verdict"], line["fails"]) == ("worse", True)
 
 
+def test_it_says_whose_scores_are_calibrated(ask: Ask, run_folder: Path, tmp_path: Path) -> None:
+    run = Path(shutil.copytree(run_folder, tmp_path / "run"))
+    assert ask("calibrate", run, "--method", "platt").code == 0
+    quick = ("--resamples", 20, "--tolerance", 1)
+    mixed = ask("compare", run_folder, run, *quick)
+    assert "scores of run are calibrated, of shared not" in mixed.err
+    assert "scores are calibrated" in ask("compare", run, run, *quick).err
+    assert "scores as the models give them" in ask("compare", run, run, "--raw", *quick).err
+    drawn = ask("front", run_folder, run, "--resamples", 0)
+    assert "scores of run are calibrated, of shared not" in drawn.out
+    assert "calibrated" not in ask("front", run_folder, run, "--resamples", 0, "--raw").out
+
+
 def test_twins_are_trained_and_compared_with(ask: Ask, run_folder: Path, tmp_path: Path) -> None:
     run = Path(shutil.copytree(run_folder, tmp_path / "run"))
     answer = ask("compare", run, "--twins", "--tolerance", 1, "--resamples", 50)

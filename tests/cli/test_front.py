@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
+
+from paretorank.cli import console
 
 Ask = Callable[..., Any]
 TWO = ("--objective", "click.auc", "--objective", "like.auc")
@@ -37,6 +40,21 @@ def test_one_run_answers_for_every_preference(ask: Ask, told: Path, feed: Path) 
     assert (wrong.code, "not a number" in wrong.err) == (2, True)
     both = ask(*told_so, "--preference", "click=1", "--preference-columns", "click=tab")
     assert "Give one of them" in both.err
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_tables_are_whole_in_a_terminal(
+    ask: Ask, told: Path, monkeypatch: pytest.MonkeyPatch, width: int
+) -> None:
+    monkeypatch.setattr(console, "out", Console(width=width, highlight=False))
+    answer = ask("front", told, "--points", 6, "--resamples", 5)
+    assert answer.code == 0
+    table = answer.out.partition("hypervolume")[0]
+    for word in ("long_view", "xauc", "front", "draws", "watch=1", "%", "yes"):
+        assert word in table
+    assert max(map(len, table.splitlines())) <= width
+    steps = answer.out.partition("Exchange rates")[2]
+    assert "of 1" in steps or "trade nothing" in answer.out
 
 
 def test_several_runs_are_compared_and_written_where_it_is_told(

@@ -1,5 +1,6 @@
 """`paretorank fuse` and `predict --fused`: results, mistakes, and interruptions."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,22 @@ def test_fuse_writes_the_chosen_formula_as_an_onnx_graph(
     facts = {fact.key: fact.value for fact in model.metadata_props}
     assert facts["formula"] == answer.json["formula"]
     assert facts["scores"] == "not calibrated"
+
+
+def test_a_bound_that_is_missed_on_the_test_rows_fails_the_gate(
+    ask: Ask, run_folder: Path, tmp_path: Path
+) -> None:
+    bound = ("--at-least", "click.ndcg@10=0.999")
+    answer = ask("fuse", run_folder, *METRIC, *bound, *QUICK, "--out", tmp_path)
+    assert answer.code == 3
+    assert "gate: " in answer.out
+    assert "misses click.ndcg@10=0.999 on the test rows: 0." in answer.out
+    assert ", baseline 0." in answer.out
+    written = json.loads((tmp_path / "fusion.json").read_text())
+    assert written["bounds_hold"] is False
+    kept = ("--at-least", "click.ndcg@10=0.001")
+    held = ask("fuse", run_folder, *METRIC, *kept, *QUICK, "--out", tmp_path / "held", "--json")
+    assert (held.code, held.json["bounds_hold"]) == (0, True)
 
 
 @pytest.mark.parametrize(

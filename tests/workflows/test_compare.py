@@ -1,6 +1,7 @@
 """Runs are compared on the same rows of their log, or not at all."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,12 @@ import pytest
 from paretorank.evaluation import ScoredRows
 from paretorank.foundation.errors import ConfigError, DataError, RunError
 from paretorank.schema import LabelSpec
+from paretorank.workflows.calibrate import calibrate_run
+from paretorank.workflows.calibration_fit import CalibrationWish
 from paretorank.workflows.compare import CompareRequest, aligned, compare_runs
 from paretorank.workflows.evaluate import evaluate_run
+from paretorank.workflows.front import FrontOptions
+from paretorank.workflows.front_points import front_of
 from paretorank.workflows.run_folder import RunFolder
 from paretorank.workflows.train import TrainedRun
 
@@ -40,6 +45,35 @@ def test_new_rows_can_be_named(trained: TrainedRun) -> None:
     request = CompareRequest(rows=log.lazy(), n_resamples=20)
     result = compare_runs([trained.folder, trained.folder], request)
     assert result.n_rows == 200
+
+
+def test_scores_are_compared_as_they_are_served(trained: TrainedRun, tmp_path: Path) -> None:
+    run = RunFolder(Path(shutil.copytree(trained.folder.path, tmp_path / "run")))
+    calibrate_run(run, CalibrationWish(method="platt"))
+    served = compare_runs([trained.folder, run], QUICK)
+    assert served.calibrated == ("run",)
+    known = evaluate_run(run, n_resamples=0).table
+    np.testing.assert_array_equal([d.value for d in served.differences], known["value"])
+    gains = {d.name: d.gain.value for d in served.differences}
+    assert gains["click.log_loss"] != 0.0
+    assert gains["click.auc"] == 0.0  # Platt's map keeps the order
+    raw = compare_runs([trained.folder, run], replace(QUICK, is_raw=True))
+    assert raw.calibrated == ()
+    assert {d.gain.value for d in raw.differences} == {0.0}
+    assert raw.to_json()["calibrated"] == []
+
+
+def test_runs_that_make_up_for_dropped_rows_differently_are_refused(
+    trained: TrainedRun, tmp_path: Path
+) -> None:
+    run = RunFolder(Path(shutil.copytree(trained.folder.path, tmp_path / "run")))
+    calibrate_run(run, CalibrationWish(method="identity", keep_rates={"click": 0.5}))
+    with pytest.raises(RunError, match="shared and run were calibrated with different keep") as no:
+        compare_runs([trained.folder, run], QUICK)
+    assert "--raw" in no.value.hint
+    assert compare_runs([trained.folder, run], replace(QUICK, is_raw=True)).passed
+    with pytest.raises(RunError, match="other weights of rows"):
+        front_of([trained.folder.path, run.path], FrontOptions(n_resamples=0), split="test")
 
 
 def test_one_run_alone_is_refused(trained: TrainedRun) -> None:

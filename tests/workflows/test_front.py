@@ -1,6 +1,7 @@
 """Fronts of scored models, of finished runs, and of runs that are trained for it."""
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,10 @@ from paretorank.evaluation import ScoredRows, task_metrics
 from paretorank.foundation.errors import ConfigError, RunError
 from paretorank.foundation.progress import Progress
 from paretorank.schema import LabelSpec
+from paretorank.workflows import front_points
+from paretorank.workflows.calibrate import calibrate_run
+from paretorank.workflows.calibration_fit import CalibrationWish
+from paretorank.workflows.evaluate import evaluate_run
 from paretorank.workflows.front import FrontOptions, FrontReport, Point, report_front
 from paretorank.workflows.front_grid import BoundsGrid, train_bounds_grid
 from paretorank.workflows.front_plot import write_plot
@@ -159,6 +164,33 @@ def test_one_run_that_can_be_told_is_a_front_over_its_preferences(others: list[T
     assert found.front.names[1] == "click=0.75 watch=0.25"
     assert len(np.unique(found.front.values[:, 0])) > 1
     assert len(found.front.names) == 5
+
+
+def test_points_are_scored_as_they_are_served(trained: TrainedRun, tmp_path: Path) -> None:
+    run = RunFolder(Path(shutil.copytree(trained.folder.path, tmp_path / "served")))
+    calibrate_run(run, CalibrationWish(method="platt"))
+    options = replace(FEW, objectives=("click.log_loss", "click.auc"))
+    paths = [trained.folder.path, run.path]
+    found = front_of(paths, options, split="test")
+    assert found.calibrated == ("served",)
+    known = evaluate_run(run, n_resamples=0)
+    assert found.front.values[1].tolist() == [
+        known.value("click", "log_loss"),
+        known.value("click", "auc"),
+    ]
+    raw = front_of(paths, replace(options, is_raw=True), split="test")
+    assert raw.calibrated == ()
+    assert raw.front.values[0].tolist() == raw.front.values[1].tolist()
+    assert raw.to_json()["calibrated"] == []
+
+
+def test_a_misspelt_objective_is_refused_before_anything_is_scored(
+    trained: TrainedRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(front_points, "score_as_served", None)
+    options = replace(FEW, objectives=("click.acu",))
+    with pytest.raises(ConfigError, match=r"'click\.acu'"):
+        front_of([trained.folder.path, trained.folder.path], options)
 
 
 def test_one_run_that_is_told_nothing_is_no_front(trained: TrainedRun, tmp_path: Path) -> None:

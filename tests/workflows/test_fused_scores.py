@@ -63,8 +63,16 @@ def test_a_column_of_the_same_name_is_not_overwritten(config: RunConfig) -> None
 
 def test_a_run_that_was_calibrated_after_the_search_is_refused(tmp_path: Path) -> None:
     ready = ReadyFusion(parse_formula("click", place="here"), "user_id", "before")
-    ready.check("before", tmp_path)
+    ready.check("before", "any", tmp_path)
     with pytest.raises(RunError, match="calibrated in another way"):
-        ready.check("after", tmp_path)
+        ready.check("after", "any", tmp_path)
     with pytest.raises(RunError, match="not calibrated"):
-        ReadyFusion(ready.formula, "user_id").check("after", tmp_path)
+        ReadyFusion(ready.formula, "user_id").check("after", "any", tmp_path)
+
+
+def test_a_run_that_was_trained_after_the_search_is_refused(tmp_path: Path) -> None:
+    ready = ReadyFusion(parse_formula("click"), "user_id", weights="before")
+    ready.check("", "before", tmp_path)
+    with pytest.raises(RunError, match="trained again after the search") as caught:
+        ready.check("", "after", tmp_path)
+    assert "paretorank fuse" in caught.value.hint

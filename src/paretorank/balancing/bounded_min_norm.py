@@ -10,6 +10,7 @@ for gradients that depend on each other.
 Shapes: T tasks.
 """
 
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -52,13 +53,24 @@ def bounded_min_norm_weights(
     return bounds + free * min_norm_weights(reduced)
 
 
-def free_weight(bounds: Float64[Tensor, " T"]) -> float:
-    """Return what the bounds leave to be given out."""
+def free_weight(bounds: Float64[Tensor, " T"], names: Sequence[str] = ()) -> float:
+    """Return what the bounds leave to be given out.
+
+    Args:
+        bounds: least share of each task.
+        names: of the tasks, for messages.
+
+    Raises:
+        ConfigError: a bound is negative, or they sum to more than 1.
+    """
     free = 1.0 - float(bounds.sum())
     if float(bounds.min()) < 0.0 or free < -ROUNDING:
+        listed = [f"{bound:g}" for bound in bounds.tolist()]
+        if names:
+            listed = [f"{name} = {bound}" for name, bound in zip(names, listed, strict=True)]
         raise ConfigError(
             "`balancer.bounds` must not be negative and must sum to at most 1, "
-            f"got {bounds.tolist()}, which sum to {float(bounds.sum()):.6g}.",
+            f"got {', '.join(listed)}, which sum to {float(bounds.sum()):.6g}.",
             hint="A bound is the least share of a task; what the bounds leave is given out freely.",
         )
     return free if free > ROUNDING else 0.0

@@ -48,7 +48,7 @@ class PELTR(GramianBalancer):
         by_task(config.bounds, self.task_names, key="bounds", default=0.0)  # refuses other names
         listed = [config.bounds.get(name, 0.0) for name in self.task_names]
         self.bounds = torch.tensor(listed, dtype=torch.float64)
-        free_weight(self.bounds)  # refuses what cannot be kept
+        free_weight(self.bounds, self.task_names)  # refuses what cannot be kept
 
     @override
     def weigh(self, seen: SeenGradients) -> Float[Tensor, " P"]:

@@ -52,6 +52,8 @@ class Calibration(Section):
     """Digest of the weights whose scores are calibrated."""
     segment: str | None = None
     """Column whose values have maps of their own."""
+    preference: dict[str, float] | None = None
+    """What the model was told to prefer while it was fitted; None is its default."""
     tasks: tuple[TaskCalibration, ...]
     """Parents before children."""
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from typer import Option
 
 from paretorank.cli.console import echo, echo_json, echo_table, note, number, progress_bars
-from paretorank.cli.options import AsJson, RunPath
+from paretorank.cli.options import AsJson, Preference, RunPath, numbers
 from paretorank.foundation.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,6 +44,7 @@ def calibrate(
     by_activity: Annotated[
         bool, Option("--by-activity", help="Report per tenth of the users, too.")
     ] = False,
+    preference: Preference = "",
     reliability: Annotated[
         bool, Option("--reliability", help="Print what was predicted beside what happened.")
     ] = False,
@@ -55,7 +56,14 @@ def calibrate(
     from paretorank.workflows.calibration_fit import CalibrationWish
     from paretorank.workflows.run_folder import RunFolder
 
-    wish = CalibrationWish(method, segment, dict(map(_rate, keep_rate)), by, by_activity)
+    wish = CalibrationWish(
+        method=method,
+        segment=segment,
+        keep_rates=dict(map(_rate, keep_rate)),
+        by=by,
+        by_activity=by_activity,
+        preference=numbers(preference, "--preference") if preference else None,
+    )
     with progress_bars() as listener:
         rows = None if data is None else as_frame(data)
         report = calibrate_run(RunFolder(run), wish, rows=rows, listener=listener)

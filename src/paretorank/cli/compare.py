@@ -7,7 +7,8 @@ from typer import Argument, Exit, Option
 
 from paretorank.cli.comparison_table import echo_comparison
 from paretorank.cli.console import echo_json, note, progress_bars
-from paretorank.cli.options import AsJson
+from paretorank.cli.names import check_metrics, task_kinds
+from paretorank.cli.options import AsJson, RawScores
 
 GATE_FAILED = 3
 
@@ -44,18 +45,22 @@ def compare(
     common_rows: Annotated[
         bool, Option("--common-rows", help="Leave out rows that only some of the runs have.")
     ] = False,
+    raw: RawScores = False,
     out: Annotated[Path | None, Option(help="Folder for compare.json.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Compare runs on the same users; exit with 3 if a guarded metric became worse.
 
+    Scores are calibrated where a run is, unless --raw is given.
     With --twins, the single-task twins are trained first, into RUN/twins; finished ones are kept.
     """
+    check_metrics("--guard", guard, task_kinds(runs))
     from paretorank.data.source import as_frame
     from paretorank.evaluation import GateConfig
     from paretorank.foundation.errors import ConfigError
     from paretorank.foundation.files import write_json
     from paretorank.workflows.compare import CompareRequest, compare_runs  # imports torch
+    from paretorank.workflows.preference_notes import preference_notes
     from paretorank.workflows.run_folder import RunFolder
 
     if not 0.0 < confidence < 1.0:
@@ -66,11 +71,15 @@ def compare(
         None if data is None else as_frame(data),
         split,
         common_rows,
+        raw,
         GateConfig(tuple(guard), tolerance, require_non_inferior, correction),
         resamples,
         confidence,
     )
     folders = [RunFolder(run) for run in runs]
+    for folder in folders:
+        for text in preference_notes(folder, None, is_calibrated=not raw):
+            note(text)
     with progress_bars() as listener:
         result = compare_runs(folders, request, twins=twins, listener=listener)
     if out is not None:

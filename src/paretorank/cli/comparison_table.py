@@ -22,7 +22,7 @@ def echo_comparison(comparison: "Comparison") -> None:
     with_twins = comparison.baseline == "twins"
     note(
         "gain: above 0 is better, also where less is; "
-        f"±: half of the {comparison.confidence:.0%} interval; scores as the models give them"
+        f"±: half of the {comparison.confidence:.0%} interval; {scores_in_words(comparison)}"
     )
     for run in comparison.runs:
         differences = comparison.of_run(run)
@@ -37,6 +37,20 @@ def echo_comparison(comparison: "Comparison") -> None:
         echo(f"gate: {failure.run} fails {failure.name}: {_reason(comparison, failure)}")
     if comparison.passed:
         echo(f"gate: passed, {_meaning(comparison)}")
+
+
+def scores_in_words(comparison: "Comparison") -> str:
+    """Return whose scores are calibrated."""
+    names = (comparison.baseline, *comparison.runs)
+    raw = [name for name in names if name not in comparison.calibrated]
+    if not raw:
+        return "scores are calibrated"
+    if len(raw) == len(names):
+        return "scores as the models give them"
+    return (
+        f"scores of {', '.join(comparison.calibrated)} are calibrated, of {', '.join(raw)} not, "
+        "which log loss, NE, PCOC and ECE feel; --raw takes all as the models give them"
+    )
 
 
 def _reason(comparison: "Comparison", failure: "Difference") -> str:

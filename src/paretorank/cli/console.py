@@ -37,6 +37,11 @@ out = Console(
 err = Console(stderr=True, highlight=False)
 
 
+def console_width() -> int:
+    """Return how many columns a line of a result has."""
+    return out.width
+
+
 def echo(text: str) -> None:
     """Print one line of a result."""
     out.print(text, markup=False, soft_wrap=True)

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Option
 
-from paretorank.cli.console import echo_json, progress_bars
+from paretorank.cli.console import echo_json, note, progress_bars
 from paretorank.cli.metrics_table import echo_metrics
 from paretorank.cli.options import AsJson, NoCalibration, Preference, RunPath, numbers
 
@@ -27,17 +27,22 @@ def evaluate(
     """Score rows with a finished run and print its metrics with intervals."""
     from paretorank.data.source import as_frame
     from paretorank.workflows.evaluate import evaluate_run  # imports torch; `--help` must not
+    from paretorank.workflows.preference_notes import preference_notes
     from paretorank.workflows.run_folder import RunFolder
 
+    folder = RunFolder(run)
+    told = numbers(preference, "--preference") if preference else None
+    for text in preference_notes(folder, told, is_calibrated=not no_calibration):
+        note(text)
     with progress_bars() as listener:
         result = evaluate_run(
-            RunFolder(run),
+            folder,
             rows=None if data is None else as_frame(data),
             split=split,
             by=by,
             n_resamples=resamples,
             is_calibrated=not no_calibration,
-            preference=numbers(preference, "--preference") if preference else None,
+            preference=told,
             listener=listener,
         )
     if as_json:

@@ -8,7 +8,8 @@ from typer import Argument, Option
 
 from paretorank.cli.console import echo, echo_json, note, progress_bars
 from paretorank.cli.front_tables import echo_front
-from paretorank.cli.options import AsJson, Set, numbers
+from paretorank.cli.names import check_metrics, check_objectives, main_metrics, task_kinds
+from paretorank.cli.options import AsJson, RawScores, Set, numbers
 from paretorank.foundation.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -44,6 +45,7 @@ def front(
         str, Option(metavar="OBJECTIVE=VALUE,...", help="Where the hypervolume begins.")
     ] = "",
     resamples: Annotated[int, Option(min=0, help="Bootstrap samples behind intervals.")] = 200,
+    raw: RawScores = False,
     overrides: Set = [],
     out: Annotated[
         Path | None, Option(help="Folder of front.json, of a plot, and of the runs of a grid.")
@@ -52,11 +54,13 @@ def front(
 ) -> None:
     """Print the Pareto front of several runs, of one run's preferences, or of PE-LTR's bounds.
 
-    With it: its hypervolume, points to pick by rule, and what each step along it costs.
+    With it: its hypervolume, points to pick by rule, and what each step along it costs. Scores are
+    calibrated where a run is, unless --raw is given.
     """
+    _check_names(paths, objective, reference, at_least, overrides)
     from paretorank.workflows.front_grid import BoundsGrid  # imports torch; `--help` must not
 
-    options = _options(objective, reference, at_least, resamples)
+    options = _options(objective, reference, at_least, resamples, is_raw=raw)
     folder = out
     if bounds_grid:
         own = _grid_folder(paths)
@@ -65,6 +69,8 @@ def front(
         folder = out or own
     else:
         report = _of_runs(paths, options, split, points)
+        if (paths[0] / "config.toml").exists() and len(paths) == 1 and report.calibrated:
+            note("one calibration is applied at all preferences: chances may be off; see --raw")
         folder = out or (paths[0] if len(paths) == 1 else None)
     if folder is not None:
         _write(report, folder)
@@ -76,8 +82,18 @@ def front(
         echo("nothing is written without --out FOLDER")
 
 
+def _check_names(
+    paths: list[Path], objectives: list[str], reference: str, at_least: str, overrides: list[str]
+) -> None:
+    kinds = {} if overrides else task_kinds(paths)
+    check_metrics("--objective", objectives, kinds, with_direction=True)
+    wanted = objectives or main_metrics(kinds)
+    check_objectives("--reference", numbers(reference, "--reference"), wanted)
+    check_objectives("--at-least", numbers(at_least, "--at-least"), wanted)
+
+
 def _options(
-    objectives: list[str], reference: str, at_least: str, n_resamples: int
+    objectives: list[str], reference: str, at_least: str, n_resamples: int, *, is_raw: bool
 ) -> "FrontOptions":
     from paretorank.workflows.front import FrontOptions
 
@@ -86,6 +102,7 @@ def _options(
         reference=numbers(reference, "--reference"),
         at_least=numbers(at_least, "--at-least"),
         n_resamples=n_resamples,
+        is_raw=is_raw,
     )
 
 

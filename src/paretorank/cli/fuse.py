@@ -5,8 +5,10 @@ from typer import Exit
 from paretorank.cli import fusion_options as options
 from paretorank.cli.console import echo_json, note, progress_bars
 from paretorank.cli.fusion_table import echo_fusion
-from paretorank.cli.options import AsJson, RunPath
+from paretorank.cli.names import task_kinds
+from paretorank.cli.options import AsJson, Preference, RunPath, numbers
 
+GATE_FAILED = 3
 INTERRUPTED = 130  # what a shell makes of Ctrl-C
 
 
@@ -26,20 +28,21 @@ def fuse(
     trials: options.Trials = 200,
     seed: options.Seed = 0,
     resamples: options.Resamples = None,
+    preference: Preference = "",
     out: options.Out = None,
     onnx: options.Onnx = None,
     as_json: AsJson = False,
 ) -> None:
     """Search fusion weights on the validation rows and confirm them on the test rows.
 
-    An interrupted search goes on when it is started again.
+    An interrupted search goes on when it is started again. Exits with 3 if the formula that was
+    found misses a bound on the test rows.
     """
-    from paretorank.workflows.fuse import fuse_run  # imports torch; `--help` must not
-    from paretorank.workflows.fusion_graph import check_graph_path, write_fusion_graph
-    from paretorank.workflows.fusion_request import FuseRequest
-    from paretorank.workflows.run_folder import RunFolder
+    from paretorank.workflows.fusion_request import FuseRequest, parse_wishes
 
     if onnx is not None:
+        from paretorank.workflows.fusion_graph import check_graph_path, write_fusion_graph
+
         check_graph_path(onnx)
     request = FuseRequest(
         maximise=tuple(maximise),
@@ -56,7 +59,16 @@ def fuse(
         seed=seed,
         pick=pick,
         n_resamples=resamples,
+        preference=numbers(preference, "--preference") if preference else None,
     )
+    if kinds := task_kinds([run]):
+        parse_wishes(request, tuple(kinds))  # refuses what does not exist, before torch is there
+    from paretorank.workflows.fuse import fuse_run  # imports torch; `--help` must not
+    from paretorank.workflows.preference_notes import preference_notes
+    from paretorank.workflows.run_folder import RunFolder
+
+    for text in preference_notes(RunFolder(run), request.preference):
+        note(text)
     try:
         with progress_bars() as listener:
             found = fuse_run(RunFolder(run), request, out=out, listener=listener)
@@ -70,3 +82,5 @@ def fuse(
         echo_json(found.to_json())
     else:
         echo_fusion(str(run), found)
+    if found.missed:
+        raise Exit(GATE_FAILED)

@@ -40,8 +40,18 @@ def echo_fusion(title: str, found: "Fusion") -> None:
     echo(f"baseline: {found.points[0].formula}")
     echo(f"chosen: {found.chosen}, {found.rule}")
     echo(f"formula: {_rounded(found)}")
+    for text in found.missed:
+        echo(f"gate: {found.chosen} misses {text} on the test rows: {_by_how_much(text, found)}")
     for text in _remarks(found):
         note(text)
+
+
+def _by_how_much(bound: str, found: "Fusion") -> str:
+    """Return the metric of a bound beside that of the baseline."""
+    metric = bound.rpartition("=")[0]
+    at = [one.metric for one in found.best.tested].index(metric)
+    today, here = found.points[0].tested[at], found.best.tested[at]
+    return f"{number(here.value)}, baseline {number(today.value)}"
 
 
 def _rounded(found: "Fusion") -> str:
@@ -88,8 +98,8 @@ def _remarks(found: "Fusion") -> list[str]:
         "gains on a log of what was shown are no promise: only a test on users is",
     ]
     remarks += _unproven(found)
-    missed = [text for text, status in found.best.bounds.items() if status != _SURE]
-    remarks += [f"{text} is {found.best.bounds[text]} on the test rows" for text in missed]
+    unsure = [text for text, status in found.best.bounds.items() if status == _NOISE]
+    remarks += [f"{text} is {_NOISE} on the test rows" for text in unsure]
     return remarks
 
 
@@ -104,4 +114,4 @@ def _unproven(found: "Fusion") -> list[str]:
     ]
 
 
-_SURE = "kept with confidence"
+_NOISE = "kept, within the noise"

@@ -20,6 +20,7 @@ from paretorank.cli.front import front
 from paretorank.cli.fuse import fuse
 from paretorank.cli.ingest import ingest
 from paretorank.cli.init import init
+from paretorank.cli.off_policy import off_policy
 from paretorank.cli.predict import predict
 from paretorank.cli.train import train
 from paretorank.foundation.errors import ParetorankError
@@ -43,6 +44,7 @@ COMMANDS = (
     calibrate,
     compare,
     fuse,
+    off_policy,
     front,
     predict,
     explain,

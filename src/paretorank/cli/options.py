@@ -11,6 +11,9 @@ ConfigPath = Annotated[Path, Argument(help="TOML file that describes the run.", 
 RunPath = Annotated[Path, Argument(help="Folder of a finished run.", metavar="RUN")]
 AsJson = Annotated[bool, Option("--json", help="Print the result as JSON.")]
 NoCalibration = Annotated[bool, Option("--no-calibration", help="Scores as the model gives them.")]
+RawScores = Annotated[
+    bool, Option("--raw", help="Scores as models give them, also where a run is calibrated.")
+]
 Set = Annotated[
     list[str],
     Option("--set", metavar="KEY=VALUE", help="Override a key, such as training.epochs=2."),

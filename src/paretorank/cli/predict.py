@@ -6,7 +6,7 @@ from typing import Annotated
 
 from typer import Option
 
-from paretorank.cli.console import echo, echo_json, progress_bars
+from paretorank.cli.console import echo, echo_json, note, progress_bars
 from paretorank.cli.options import (
     AsJson,
     NoCalibration,
@@ -34,7 +34,11 @@ def predict(
 ) -> None:
     """Score rows and write one named column per task, in the order of the rows."""
     from paretorank.data.source import as_frame
-    from paretorank.workflows.calibrated import calibration_digest, read_calibration
+    from paretorank.workflows.calibrated import (
+        calibration_digest,
+        read_calibration,
+        weights_digest,
+    )
     from paretorank.workflows.fused_scores import with_fused
     from paretorank.workflows.fusion_result import read_fusion
     from paretorank.workflows.predict import (  # imports torch; `--help` must not
@@ -42,6 +46,7 @@ def predict(
         predict_frame,
         write_scores,
     )
+    from paretorank.workflows.preference_notes import preference_notes
     from paretorank.workflows.run_folder import RunFolder
 
     if out.suffix not in {".parquet", ".csv"} or out.absolute() == data.absolute():
@@ -55,7 +60,11 @@ def predict(
     model, encoder, config = load_model(folder)
     calibration = None if no_calibration else read_calibration(folder)
     if fusion is not None:
-        fusion.check("" if no_calibration else calibration_digest(folder), folder.fusion_path)
+        digest = "" if no_calibration else calibration_digest(folder)
+        fusion.check(digest, weights_digest(folder), folder.fusion_path)
+    is_calibrated = calibration is not None
+    for text in preference_notes(folder, chosen, is_calibrated=is_calibrated, fusion=fusion):
+        note(text)
     with progress_bars() as listener:
         scores = predict_frame(
             model,

@@ -49,6 +49,8 @@ class Comparison:
     confidence: float
     n_resamples: int
     n_rows: int
+    calibrated: tuple[str, ...] = ()
+    """Who of baseline and runs has calibrated scores; the others' are as the models give them."""
 
     @property
     def failures(self) -> tuple[Difference, ...]:
@@ -76,6 +78,7 @@ class Comparison:
             "rows": self.n_rows,
             "resamples": self.n_resamples,
             "confidence": self.confidence,
+            "calibrated": list(self.calibrated),
             "gate": {
                 **vars(self.gate),
                 "passed": self.passed,

@@ -13,6 +13,8 @@ from paretorank.schema import LabelSpec
 
 MEAN_GAIN: Final = "mean_gain"
 """Watch the mean relative gain of all tasks since the first validation."""
+PLACE: Final = "training.early_stopping.monitor"
+"""The key that names it."""
 
 
 class Monitor:
@@ -35,14 +37,14 @@ class Monitor:
         self._weights = {watch: 1.0} if isinstance(watch, str) else dict(watch)
         if not self._weights:
             raise ConfigError(
-                "The monitor must watch at least one metric, got none.",
+                f"{PLACE} must name a metric at least, got none.",
                 hint=f'Name one, such as "{self._allowed()[0]}", or use "{MEAN_GAIN}".',
             )
         for name, weight in self._weights.items():
             self._metric(name)
             if not (weight > 0.0 and math.isfinite(weight)):
                 raise ConfigError(
-                    f"A weight of the monitor must be above 0, got {weight} ({name}).",
+                    f"{PLACE}: a weight must be above 0, got {weight} ({name}).",
                     hint="Directions are known: errors count negatively on their own.",
                 )
 
@@ -100,7 +102,7 @@ class Monitor:
                 if (label.name, metric.name) == (task, metric_name):
                     return metric
         raise ConfigError(
-            f"The monitor must watch a metric of a task, got {name!r}.",
+            f"{PLACE} must name a metric of a task, got {name!r}.",
             hint=did_you_mean(name, self._allowed()),
         )
 

@@ -20,7 +20,7 @@ from paretorank.off_policy.result import (
     Refusal,
     ValueEstimate,
     check_confidence,
-    interval,
+    estimate_of,
     overlap_of,
     refusal_of,
 )
@@ -37,6 +37,7 @@ def estimate_by_position(
     examination: Float[np.ndarray, " K"],
     *,
     user: Int[np.ndarray, " N"] | None = None,
+    n_places: int | None = None,
     confidence: float = 0.95,
 ) -> ValueEstimate | Refusal:
     """Return the mean sum of rewards per request in another order, or why nobody can know.
@@ -50,17 +51,20 @@ def estimate_by_position(
         target_position: where the target policy would show it; beyond K it is not seen.
         examination: chance that position 1, 2, ... is looked at, up to a common factor.
         user: code of the user, whose requests hang together.
+        n_places: how many places from the top count, of both lists; all where absent.
         confidence: share of logs whose interval should hold the true value.
 
     Raises:
         ValueError: columns differ in length, or a position is below 1.
     """
     check_confidence(confidence)
+    n_places = len(examination) if n_places is None else min(n_places, len(examination))
     columns = {"position": position, "reward": reward, "target_position": target_position}
     check_lengths(len(request), columns)
     if (position < 1).any() or (target_position < 1).any():
         raise ValueError("`position` must be at least 1.")
-    logged, wanted = _examined(position, examination), _examined(target_position, examination)
+    logged = _examined(position, examination)
+    wanted = _examined(target_position, examination[:n_places])
     codes, place = np.unique(request, return_inverse=True)
     unknown = (wanted > 0.0) & ~(logged > 0.0)
     if unknown.any():
@@ -70,10 +74,11 @@ def estimate_by_position(
             None,
         )
     weight = np.divide(wanted, logged, out=np.zeros(len(wanted)), where=logged > 0.0)
+    is_wanted = wanted > 0.0
     overlap = overlap_of(
-        weight,
-        _covered(place, target_position, wanted, examination),
-        rows_per_request=max(len(weight), 1) / max(len(codes), 1),
+        weight[is_wanted],
+        _covered(place, target_position, wanted, examination[:n_places]),
+        rows_per_request=max(int(is_wanted.sum()), 1) / max(len(codes), 1),
     )
     refusal = refusal_of(overlap, has_mean_one=False)
     if refusal is not None:
@@ -84,8 +89,17 @@ def estimate_by_position(
         first = np.unique(place, return_index=True)[1]
         cluster = np.unique(user[first], return_inverse=True)[1]
     value = float(terms.mean())
-    half = interval(terms - value, cluster, confidence)
-    return ValueEstimate("position", value, value - half, value + half, confidence, overlap)
+    counted = reward * (position <= n_places)
+    shown = np.bincount(place, weights=counted, minlength=len(codes)).astype(np.float64)
+    return estimate_of(
+        "position",
+        value,
+        terms - value,
+        logged=shown,
+        cluster=cluster,
+        overlap=overlap,
+        confidence=confidence,
+    )
 
 
 def estimate_examination(

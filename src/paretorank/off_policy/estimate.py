@@ -20,7 +20,7 @@ from paretorank.off_policy.result import (
     Refusal,
     ValueEstimate,
     check_confidence,
-    interval,
+    estimate_of,
     overlap_of,
     refusal_of,
 )
@@ -67,8 +67,15 @@ def estimate_value(
     if estimator == "snips":
         value = float(terms.sum() / weight.sum())
         influence = weight * (reward - value) / weight.mean()
-    half = interval(influence, log.cluster(), confidence)
-    return ValueEstimate(estimator, value, value - half, value + half, confidence, overlap)
+    return estimate_of(
+        estimator,
+        value,
+        influence,
+        logged=reward,
+        cluster=log.cluster(),
+        overlap=overlap,
+        confidence=confidence,
+    )
 
 
 def _support(log: LoggedChoices, chance: Float[np.ndarray, " N"]) -> float | None:

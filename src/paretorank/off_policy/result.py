@@ -3,9 +3,9 @@
 Shapes: N shown rows, G requests.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from statistics import NormalDist
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -52,6 +52,20 @@ class ValueEstimate:
     high: float
     confidence: float
     overlap: Overlap
+    gain: float
+    """How much more that is than what the log brought."""
+    gain_low: float
+    gain_high: float
+    """Its interval: request by request, what both have in common drops out."""
+
+    @property
+    def logged(self) -> float:
+        """Mean reward per request of what the log showed."""
+        return self.value - self.gain
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {**asdict(self), "logged": self.logged}
 
 
 @dataclass(frozen=True)
@@ -60,6 +74,40 @@ class Refusal:
 
     reason: str
     overlap: Overlap | None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return asdict(self)
+
+
+def estimate_of(
+    estimator: str,
+    value: float,
+    influence: Float[np.ndarray, " G"],
+    *,
+    logged: Float[np.ndarray, " G"],
+    cluster: Int[np.ndarray, " G"],
+    overlap: Overlap,
+    confidence: float,
+) -> ValueEstimate:
+    """Return a value with its intervals.
+
+    Args:
+        estimator: its name.
+        value: mean reward per request, had the target policy chosen.
+        influence: each request's pull on it.
+        logged: reward of each request in the log.
+        cluster: whose requests hang together, numbered from 0.
+        overlap: how much the log says.
+        confidence: share of logs whose interval should hold the true value.
+    """
+    gain = value - float(logged.mean())
+    half = interval(influence, cluster, confidence)
+    of_gain = interval(influence - (logged - logged.mean()), cluster, confidence)
+    low, high = value - half, value + half
+    return ValueEstimate(
+        estimator, value, low, high, confidence, overlap, gain, gain - of_gain, gain + of_gain
+    )
 
 
 def overlap_of(

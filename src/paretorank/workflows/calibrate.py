@@ -86,7 +86,14 @@ def calibrate_run(
     columns = {name: f"--{option}" for option, name in _columns_of(wish).items()}
 
     def scored(split: SplitName) -> ScoredLog:
-        return score_log(folder, rows=rows, split=split, columns=columns, listener=listener)
+        return score_log(
+            folder,
+            rows=rows,
+            split=split,
+            columns=columns,
+            preference=wish.preference,
+            listener=listener,
+        )
 
     logs = {"valid": scored("valid")}
     if rows is None and _has_test(config):

@@ -1,20 +1,24 @@
-"""The calibration of a run: read, checked, applied.
+"""The calibration of a run: read, checked, applied to scores as they are served.
 
 Shapes: N rows, T tasks.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
+import polars as pl
 from pydantic import ValidationError
 
 from paretorank.calibration import Calibration
 from paretorank.evaluation import ScoredRows
 from paretorank.foundation.errors import RunError
 from paretorank.foundation.files import file_digest, write_text
+from paretorank.foundation.progress import Listener, silent
+from paretorank.schema import SplitName
 from paretorank.training.trainer import BEST
 from paretorank.workflows.predict import segment_texts
 from paretorank.workflows.run_folder import RunFolder
-from paretorank.workflows.scored_log import ScoredLog
+from paretorank.workflows.scored_log import ScoredLog, score_log
 
 
 def weights_digest(folder: RunFolder) -> str:
@@ -58,6 +62,42 @@ def calibration_digest(folder: RunFolder) -> str:
     """Return what changes when a run is calibrated anew; empty if it is not calibrated."""
     path = folder.calibration_path
     return file_digest(path) if path.exists() else ""
+
+
+def score_as_served(
+    folder: RunFolder,
+    *,
+    rows: pl.LazyFrame | None = None,
+    split: SplitName = "test",
+    columns: Mapping[str, str] | None = None,
+    is_raw: bool = False,
+    preference: Mapping[str, float] | None = None,
+    fixed: Mapping[str, float] | None = None,
+    listener: Listener = silent,
+) -> ScoredLog:
+    """Score rows as `predict` does: calibrated if the run is, unless `is_raw`.
+
+    The rest is that of `score_log`.
+    """
+    calibration = None if is_raw else read_calibration(folder)
+    wanted = dict(columns or {})
+    read = dict(wanted)
+    if calibration is not None and calibration.segment:
+        read.setdefault(calibration.segment, "the calibration")
+    log = score_log(
+        folder,
+        rows=rows,
+        split=split,
+        columns=read,
+        preference=preference,
+        fixed=fixed,
+        listener=listener,
+    )
+    if calibration is None:
+        return log
+    return replace(
+        log, rows=calibrated_rows(log, calibration), columns=log.columns.select(list(wanted))
+    )
 
 
 def calibrated_rows(log: ScoredLog, calibration: Calibration) -> ScoredRows:

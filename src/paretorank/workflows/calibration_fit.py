@@ -44,6 +44,8 @@ class CalibrationWish:
     """Column by whose values the report is sliced."""
     by_activity: bool = False
     """Whether the report is sliced by tenths of the users, the least active first."""
+    preference: Mapping[str, float] | None = None
+    """What the model is told to prefer; its default where absent."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,12 @@ def fit_calibration(
         }
         tasks.append(plain[place].model_copy(update=fitted))
         errors[names[place]] = maps.errors
-    calibration = Calibration(weights=weights, segment=wish.segment, tasks=tuple(tasks))
+    calibration = Calibration(
+        weights=weights,
+        segment=wish.segment,
+        preference=None if wish.preference is None else dict(wish.preference),
+        tasks=tuple(tasks),
+    )
     return FittedCalibration(calibration, errors)
 
 

@@ -11,13 +11,15 @@ import numpy as np
 import polars as pl
 from jaxtyping import Int
 
+from paretorank.calibration import Calibration
 from paretorank.config import RunConfig
 from paretorank.evaluation import Comparison, GateConfig, ScoredRows, compare_rows
 from paretorank.foundation.errors import ConfigError, DataError, RunError
 from paretorank.foundation.progress import Listener, silent
 from paretorank.schema import SplitName
+from paretorank.workflows.calibrated import read_calibration, score_as_served
 from paretorank.workflows.run_folder import RunFolder, with_absolute_paths
-from paretorank.workflows.scored_log import ScoredLog, score_log
+from paretorank.workflows.scored_log import ScoredLog
 from paretorank.workflows.train_twins import together, train_twins
 
 TWINS: Final = "twins"
@@ -33,6 +35,8 @@ class CompareRequest:
     split: SplitName = "test"
     common_rows: bool = False
     """Whether rows that only some of the runs have are left out instead of refused."""
+    is_raw: bool = False
+    """Whether scores are taken as the models give them, also where a run is calibrated."""
     gate: GateConfig = field(default_factory=GateConfig)
     n_resamples: int = 1000
     confidence: float = 0.95
@@ -62,7 +66,9 @@ def compare_runs(
     if request.rows is None:
         _refuse_other_logs(folders)
     trained = train_twins(folders[0], listener=listener) if twins else {}
-    logs = {name: _score(folder, request, listener) for name, folder in _named(folders).items()}
+    named = _named(folders)
+    calibrated = () if request.is_raw else _calibrated(named, trained)
+    logs = {name: _score(folder, request, listener) for name, folder in named.items()}
     of_twins = {task: _score(folder, request, listener) for task, folder in trained.items()}
     scored = {name: log.rows for name, log in logs.items()}
     if twins:
@@ -70,13 +76,44 @@ def compare_runs(
         alone = together(first, of_twins)
         logs = {TWINS: replace(first, rows=alone), **logs}
         scored = {TWINS: alone, **scored}
-    return compare_rows(
+    found = compare_rows(
         aligned({name: log.row for name, log in logs.items()}, scored, request),
         gate=request.gate,
         n_resamples=request.n_resamples,
         confidence=request.confidence,
         seed=request.seed,
     )
+    return replace(found, calibrated=calibrated)
+
+
+def _calibrated(named: Mapping[str, RunFolder], twins: Mapping[str, RunFolder]) -> tuple[str, ...]:
+    """Return whose scores are calibrated; the twins' are if those of all of them are.
+
+    Raises:
+        RunError: calibrations make up for dropped rows differently, so that the same row would
+            have to count differently.
+    """
+    found = {name: read_calibration(folder) for name, folder in named.items()}
+    rates = {name: _keep_rates(one) for name, one in found.items()}
+    names = [name for name, one in found.items() if one is not None]
+    if twins:
+        alone = [read_calibration(folder) for folder in twins.values()]
+        rates[TWINS] = frozenset().union(*map(_keep_rates, alone))
+        names = [TWINS, *names] if all(alone) else names
+    first, known = next(iter(rates.items()))
+    for name, other in rates.items():
+        if other != known:
+            raise RunError(
+                f"{first} and {name} were calibrated with different keep rates, so that the same "
+                "row would have to count differently.",
+                hint="Calibrate them alike, or compare scores as the models give them: --raw.",
+            )
+    return tuple(names)
+
+
+def _keep_rates(calibration: Calibration | None) -> frozenset[tuple[str, float]]:
+    tasks = () if calibration is None else calibration.tasks
+    return frozenset((task.task, task.keep_rate) for task in tasks if task.keep_rate != 1.0)
 
 
 def aligned(
@@ -132,7 +169,13 @@ def _refuse_other_rows(
 
 
 def _score(folder: RunFolder, request: CompareRequest, listener: Listener) -> ScoredLog:
-    return score_log(folder, rows=request.rows, split=request.split, listener=listener)
+    return score_as_served(
+        folder,
+        rows=request.rows,
+        split=request.split,
+        is_raw=request.is_raw,
+        listener=listener,
+    )
 
 
 def _named(folders: Sequence[RunFolder]) -> dict[str, RunFolder]:

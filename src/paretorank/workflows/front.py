@@ -42,6 +42,8 @@ class FrontOptions:
     """Where the hypervolume begins, by objective; a tenth of the range beyond the worst of each."""
     at_least: Mapping[str, float] | None = None
     """Objective -> what a pick must reach: at least, or at most where less is better."""
+    is_raw: bool = False
+    """Whether scores are taken as the models give them, also where a run is calibrated."""
     n_resamples: int = 200
     confidence: float = 0.95
     seed: int = 1
@@ -55,6 +57,7 @@ class Point:
     setting: Mapping[str, float]
     """Its preference or its bounds by task; empty where there is none."""
     scored: ScoredRows
+    is_calibrated: bool = False
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,8 @@ class FrontReport:
     picks: Mapping[str, str | None]
     """Rule -> name of the point; None where the rule finds none."""
     exchanges: tuple[Exchange, ...]
+    calibrated: tuple[str, ...] = ()
+    """Points whose scores are calibrated; those of the others are as the models give them."""
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -85,6 +90,7 @@ class FrontReport:
             strict=True,
         )
         return {
+            "calibrated": list(self.calibrated),
             "objectives": [vars(objective) for objective in self.front.objectives],
             "points": [
                 {
@@ -144,6 +150,7 @@ def report_front(
         _interval(measured, objectives, reference, covered, options.confidence),
         _picks(front, options.at_least or {}),
         tuple(step for gains, costs in pairs for step in front.exchanges(gains, costs)),
+        tuple(point.name for point in points if point.is_calibrated),
     )
 
 

@@ -4,19 +4,24 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Shaped
 
 from paretorank.evaluation import TaskMetric, task_metrics
 from paretorank.foundation.errors import ConfigError, RunError
 from paretorank.foundation.progress import Listener, Progress, silent
 from paretorank.pareto import simplex_lattice
 from paretorank.schema import SplitName
+from paretorank.workflows.calibrated import (
+    calibrated_rows,
+    read_calibration,
+    score_as_served,
+)
 from paretorank.workflows.front import FrontOptions, FrontReport, Point, report_front
 from paretorank.workflows.predict import load_model
 from paretorank.workflows.run_folder import RunFolder
 from paretorank.workflows.scored_log import (
     ScoredLog,
     refuse_another_log,
-    score_log,
     score_preferences,
 )
 
@@ -67,16 +72,22 @@ def front_of(
         return front_of_preferences(
             runs[0], options, split=split, n_points=n_points, listener=listener
         )
+    task_metrics(options.objectives, runs[0].read_config().label_specs())  # before any scoring
     logs = []
     for number, run in enumerate(runs, start=1):
-        logs.append(score_log(run, split=split))
+        logs.append(score_as_served(run, split=split, is_raw=options.is_raw))
         listener(Progress("score", number, len(runs), "runs"))
     wanted = task_metrics(options.objectives, logs[0].rows.labels)
     for run, log in zip(runs[1:], logs[1:], strict=True):
         _refuse_other_rows(runs[0], logs[0], run, log, wanted)
     names = _names([run.path for run in runs])
     points = [
-        Point(name, (settings or {}).get(run.path.name, {}), log.rows)
+        Point(
+            name,
+            (settings or {}).get(run.path.name, {}),
+            log.rows,
+            not options.is_raw and run.calibration_path.exists(),
+        )
         for name, run, log in zip(names, runs, logs, strict=True)
     ]
     return report_front(points, wanted, options)
@@ -108,6 +119,8 @@ def front_of_preferences(
     tasks = list(dict.fromkeys(one.task for one in wanted))
     grid = simplex_lattice(len(tasks), n_points).tolist()
     preferences = [dict(zip(tasks, shares, strict=True)) for shares in grid]
+    calibration = None if options.is_raw else read_calibration(run)
+    segment = calibration.segment if calibration else None
     logs = score_preferences(
         model,
         encoder,
@@ -115,10 +128,16 @@ def front_of_preferences(
         preferences,
         split=split,
         split_from=run.split_from,
+        columns={segment: "the calibration"} if segment else {},
         listener=listener,
     )
     points = [
-        Point(" ".join(f"{task}={share:.3g}" for task, share in shares.items()), shares, log.rows)
+        Point(
+            " ".join(f"{task}={share:.3g}" for task, share in shares.items()),
+            shares,
+            calibrated_rows(log, calibration) if calibration else log.rows,
+            calibration is not None,
+        )
         for shares, log in zip(preferences, logs, strict=True)
     ]
     return report_front(points, wanted, options)
@@ -140,6 +159,8 @@ def _refuse_other_rows(
     problem = ""
     if not np.array_equal(known.row, log.row):
         problem = "other rows of the log"
+    elif not np.array_equal(_weight(known), _weight(log)):
+        problem = "other weights of rows (does its calibration make up for dropped ones?)"
     for one in wanted:
         here, there = known.rows.index(one.task), log.rows.index(one.task)
         if there is None or here is None:
@@ -153,3 +174,7 @@ def _refuse_other_rows(
             f"{run.path} has {problem} than {first.path}, so they are no points of one front.",
             hint="Compare runs of the same log, split and tasks; or name other objectives.",
         )
+
+
+def _weight(log: ScoredLog) -> Shaped[np.ndarray, " N"]:
+    return np.ones(len(log)) if log.rows.weight is None else log.rows.weight

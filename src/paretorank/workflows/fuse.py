@@ -1,34 +1,26 @@
 """Search of fusion weights: on the validation rows, confirmed on test rows it did not see."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 
 from paretorank.config import RunConfig
-from paretorank.data.ingest import prepare_frame
 from paretorank.foundation.errors import ConfigError, DataError
 from paretorank.foundation.lock import folder_lock
 from paretorank.foundation.progress import Listener, silent
 from paretorank.fusion.trials import Measured
 from paretorank.schema import SplitName
-from paretorank.workflows.calibrated import (
-    calibrated_rows,
-    calibration_digest,
-    read_calibration,
-)
+from paretorank.workflows.calibrated import calibration_digest, score_as_served, weights_digest
 from paretorank.workflows.fusion_contest import Rival, Scale
-from paretorank.workflows.fusion_formulas import Formulas, formulas_of
+from paretorank.workflows.fusion_formulas import Formulas, formulas_of, log_columns
 from paretorank.workflows.fusion_report import Hunt, Splits, report_of
 from paretorank.workflows.fusion_request import FuseRequest, Wishes, parse_wishes, sampler_of
 from paretorank.workflows.fusion_result import Fusion
 from paretorank.workflows.fusion_rows import fusion_rows
 from paretorank.workflows.fusion_settings import TRIALS_FILE, keep_settings, search_settings
-from paretorank.workflows.ingest import ingest_request
 from paretorank.workflows.run_folder import RunFolder
-from paretorank.workflows.scored_log import ScoredLog, score_log
 
 
 def fuse_run(
@@ -57,8 +49,8 @@ def fuse_run(
     _require_packages()
     config = folder.read_config()
     wishes = parse_wishes(request, tuple(config.tasks))
-    formulas = formulas_of(request, config, _log_columns(folder, config))
-    splits = _read(folder, config, wishes, formulas, listener)
+    formulas = formulas_of(request, config, log_columns(config, split_from=folder.split_from))
+    splits = _read(folder, request, wishes, formulas, listener)
     target = out or folder.fusion_path.parent
     return fuse_splits(request, config, splits, formulas, target, listener=listener)
 
@@ -78,7 +70,7 @@ def fuse_splits(
     scale = Scale(splits.valid, wishes, formulas.baseline)
     _refuse_undefined(scale, splits)
     settings = search_settings(request, wishes, formulas, free, splits.valid)
-    settings["calibration"] = splits.calibration
+    settings |= {"calibration": splits.calibration, "weights": splits.weights}
     hunt = Hunt(request, config, wishes, splits, free, scale, settings)
     with folder_lock(target, what="The folder", hint="Wait, or choose another one with --out."):
         fixed = [scale.rival(name, formula) for name, formula in formulas.fixed().items()]
@@ -116,9 +108,13 @@ def _search(hunt: Hunt, target: Path, listener: Listener) -> list[Rival]:
 
 
 def _read(
-    folder: RunFolder, config: RunConfig, wishes: Wishes, formulas: Formulas, listener: Listener
+    folder: RunFolder,
+    request: FuseRequest,
+    wishes: Wishes,
+    formulas: Formulas,
+    listener: Listener,
 ) -> Splits:
-    keys = config.data.keys
+    keys = folder.read_config().data.keys
     if keys.request is None and keys.user is None:
         raise ConfigError(
             "data.keys must say which rows are sorted together, got neither request nor user.",
@@ -127,7 +123,13 @@ def _read(
     names: tuple[SplitName, SplitName] = ("valid", "test")
     valid, test = (
         fusion_rows(
-            _scored(folder, split, formulas.log_columns, listener),
+            score_as_served(
+                folder,
+                split=split,
+                columns=formulas.log_columns,
+                preference=request.preference,
+                listener=listener,
+            ),
             by_request=keys.request is not None,
             worth=wishes.worth,
             split=split,
@@ -135,30 +137,7 @@ def _read(
         for split in names
     )
     lists, owners = str(keys.request or keys.user), str(keys.user or keys.request)
-    return Splits(valid, test, lists, owners, calibration_digest(folder))
-
-
-def _scored(
-    folder: RunFolder, split: SplitName, wanted: Mapping[str, str], listener: Listener
-) -> ScoredLog:
-    """Return the scores as `predict` returns them: calibrated, if the run is."""
-    calibration = read_calibration(folder)
-    columns = dict(wanted)
-    if calibration is not None and calibration.segment:
-        columns.setdefault(calibration.segment, "the calibration")
-    log = score_log(folder, split=split, columns=columns, listener=listener)
-    if calibration is None:
-        return log
-    rows = calibrated_rows(log, calibration)
-    return replace(log, rows=rows, columns=log.columns.select(list(wanted)))
-
-
-def _log_columns(folder: RunFolder, config: RunConfig) -> list[str]:
-    """Return the columns of the log and its tables, without those that tell the outcome."""
-    frame = prepare_frame(ingest_request(config, None, split_from=folder.split_from))
-    labels = {label.column for label in config.label_specs()}
-    names = frame.collect_schema().names()
-    return [name for name in names if name not in labels and not name.startswith("__")]
+    return Splits(valid, test, lists, owners, calibration_digest(folder), weights_digest(folder))
 
 
 def _refuse_undefined(scale: Scale, splits: Splits) -> None:

@@ -3,7 +3,10 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+import polars as pl
+
 from paretorank.config import RunConfig
+from paretorank.data.ingest import prepare_frame
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
 from paretorank.fusion import Formula, WeightRange, parse_formula
@@ -11,6 +14,7 @@ from paretorank.fusion.preset import PresetName, preset_formula
 from paretorank.fusion.printer import quoted
 from paretorank.workflows.fusion_contest import BASELINE
 from paretorank.workflows.fusion_request import FuseRequest, Wishes, parse_ranges
+from paretorank.workflows.ingest import ingest_request
 
 
 @dataclass(frozen=True)
@@ -79,9 +83,21 @@ def formulas_of(request: FuseRequest, config: RunConfig, log_columns: Sequence[s
     own = None
     if request.formula is not None:
         own = parse_formula(request.formula, columns=known, ranges=ranges, place="--formula")
-    alone = {name: parse_formula(_alone(name, config)) for name in tasks}
+    alone = {name: alone_formula(name, config) for name in tasks}
     baseline = _baseline(request, known, tasks) or alone[tasks[0]]
     return Formulas(tasks, own, request.preset, ranges, baseline, alone)
+
+
+def log_columns(
+    config: RunConfig, rows: pl.LazyFrame | None = None, *, split_from: int = 0
+) -> list[str]:
+    """Return the columns of the log and its tables, without those that tell the outcome."""
+    frame = prepare_frame(
+        ingest_request(config, rows, split_from=split_from), with_split=rows is None
+    )
+    labels = {label.column for label in config.label_specs()}
+    names = frame.collect_schema().names()
+    return [name for name in names if name not in labels and not name.startswith("__")]
 
 
 def _baseline(request: FuseRequest, known: Iterable[str], tasks: Sequence[str]) -> Formula | None:
@@ -111,7 +127,7 @@ def _baseline(request: FuseRequest, known: Iterable[str], tasks: Sequence[str]) 
     return formula
 
 
-def _alone(task: str, config: RunConfig) -> str:
+def alone_formula(task: str, config: RunConfig) -> Formula:
     """Return the product of the scores that lead to a task, as its own comes only after those."""
     specs = {spec.name: spec for spec in config.label_specs()}
     names, waiting = [task], [task]
@@ -121,4 +137,4 @@ def _alone(task: str, config: RunConfig) -> str:
             above = [name for name in spec.parents if name in specs and name not in names]
             names += above
             waiting += above
-    return " * ".join(quoted(name) for name in reversed(names))
+    return parse_formula(" * ".join(quoted(name) for name in reversed(names)))

@@ -35,6 +35,8 @@ class Splits:
     """Column of what is drawn for intervals."""
     calibration: str = ""
     """Digest of the calibration that the scores went through; empty for none."""
+    weights: str = ""
+    """Digest of the weights that gave the scores."""
 
 
 @dataclass(frozen=True)

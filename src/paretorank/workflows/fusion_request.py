@@ -46,6 +46,8 @@ class FuseRequest:
     """Which point of a front is chosen."""
     n_resamples: int | None = None
     """Draws of users behind intervals; None takes the run's."""
+    preference: Mapping[str, float] | None = None
+    """What the model is told to prefer; its default where absent."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +77,7 @@ def parse_wishes(request: FuseRequest, tasks: Sequence[str]) -> Wishes:
     Raises:
         ConfigError: one is not written as it should be, or nothing shall be made large.
     """
-    worth = _worth(request.value, tasks) if request.value is not None else {}
+    worth = parse_worth(request.value, tasks) if request.value is not None else {}
     names = [*tasks, VALUE] if worth else list(tasks)
     if not request.maximise:
         raise ConfigError(
@@ -132,7 +134,12 @@ def parse_ranges(texts: Sequence[str]) -> dict[str, WeightRange]:
     return found
 
 
-def _worth(text: str, tasks: Sequence[str]) -> dict[str, float]:
+def parse_worth(text: str, tasks: Sequence[str]) -> dict[str, float]:
+    """Return what the labels of tasks are worth, written "click=1,like=5".
+
+    Raises:
+        ConfigError: the text is not of this form, or a task does not exist.
+    """
     if VALUE in tasks:
         raise ConfigError(
             f"--value {text}: a task is called {VALUE!r} already.", hint="Rename the task."

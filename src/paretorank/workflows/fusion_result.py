@@ -77,10 +77,19 @@ class Fusion:
         """Return the point to take."""
         return next(point for point in self.points if point.name == self.chosen)
 
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """Return the bounds that the point to take does not keep on the test rows."""
+        return tuple(text for text, status in self.best.bounds.items() if status == "missed")
+
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values, the formula first."""
         prices = [{**asdict(step), "price": step.price} for step in self.exchanges]
-        best = {"formula": self.best.formula, "weights": dict(self.best.weights)}
+        best = {
+            "formula": self.best.formula,
+            "weights": dict(self.best.weights),
+            "bounds_hold": not self.missed,
+        }
         return {**best, **asdict(self), "exchanges": prices}
 
     def write(self, folder: Path) -> Path:
@@ -98,19 +107,30 @@ class ReadyFusion:
     lists: str
     calibration: str = ""
     """Digest of the calibration that scores went through before; empty for none."""
+    weights: str = ""
+    """Digest of the weights that gave the scores; empty where nobody wrote it down."""
+    preference: Mapping[str, float] | None = None
+    """What the model was told to prefer; None is its default."""
 
-    def check(self, calibration: str, place: Path) -> None:
-        """Refuse scores that are not calibrated as those of the search.
+    def check(self, calibration: str, weights: str, place: Path) -> None:
+        """Refuse scores that are not those of the search.
+
+        Args:
+            calibration: digest of the calibration that scores go through; empty for none.
+            weights: digest of the weights that give them.
+            place: the file, for messages.
 
         Raises:
-            RunError: the run was calibrated, or calibrated anew, after the search, or scores are
-                asked for without.
+            RunError: the run was trained, calibrated, or calibrated anew, after the search, or
+                scores are asked for without.
         """
+        hint = "Run `paretorank fuse` again, into another folder or after removing this one."
+        if self.weights and weights != self.weights:
+            raise RunError(f"{place}: the run was trained again after the search.", hint=hint)
         if calibration != self.calibration:
             was = "calibrated in another way" if self.calibration else "not calibrated"
             raise RunError(
-                f"{place}: the weights were searched on scores that were {was}.",
-                hint="Run `paretorank fuse` again, into another folder or after removing this one.",
+                f"{place}: the weights were searched on scores that were {was}.", hint=hint
             )
 
 
@@ -128,9 +148,12 @@ def read_fusion(path: Path) -> ReadyFusion:
     facts = read_json(path)
     try:
         formula = parse_formula(facts["formula"], place=str(path))
-        digest = str(facts["settings"].get("calibration", ""))
-        return ReadyFusion(formula, str(facts["lists"]), digest)
-    except (KeyError, TypeError, AttributeError, ConfigError) as error:
+        settings = facts["settings"]
+        calibration, weights = (str(settings.get(name, "")) for name in ("calibration", "weights"))
+        told = settings.get("preference")
+        preference = None if told is None else {str(k): float(v) for k, v in told.items()}
+        return ReadyFusion(formula, str(facts["lists"]), calibration, weights, preference)
+    except (KeyError, TypeError, AttributeError, ValueError, ConfigError) as error:
         raise RunError(
             f"{path} is damaged: {error}.", hint="Run `paretorank fuse` again; it keeps its trials."
         ) from None

@@ -30,6 +30,7 @@ def search_settings(
         "value": dict(wishes.worth),
         "sampler": request.sampler,
         "seed": request.seed,
+        "preference": None if request.preference is None else dict(request.preference),
         "rows": rows.digest(),
     }
 

@@ -63,9 +63,11 @@ class _FromColumns(RowPreferences):
         wrong = np.flatnonzero(~((shares >= 0).all(axis=1) & np.isfinite(total[:, 0])))
         wrong = wrong if len(wrong) else np.flatnonzero(total[:, 0] <= 0)
         if len(wrong):
+            first = zip(self._task_names, shares[wrong[0]].tolist(), strict=True)
+            got = ", ".join(f"{task} = {share:g}" for task, share in first)
             raise DataError(
                 f"The preference must be at least 0 for each task and above 0 for one, got "
-                f"{shares[wrong[0]].tolist()} in {len(wrong)} rows.",
+                f"{got} in {len(wrong)} rows.",
                 hint=f"Look at {', '.join(self.columns)}; an empty cell is no share.",
             )
         return torch.from_numpy(shares / total)

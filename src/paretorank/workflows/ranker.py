@@ -22,7 +22,11 @@ from paretorank.model import MultiTaskRanker
 from paretorank.schema import SplitConfig
 from paretorank.training import FitReport
 from paretorank.workflows.calibrate import CalibrationReport, calibrate_run
-from paretorank.workflows.calibrated import calibration_digest, read_calibration
+from paretorank.workflows.calibrated import (
+    calibration_digest,
+    read_calibration,
+    weights_digest,
+)
 from paretorank.workflows.calibration_fit import CalibrationWish
 from paretorank.workflows.evaluate import evaluate_frame
 from paretorank.workflows.fused_scores import with_fused
@@ -143,7 +147,7 @@ class Ranker:
             raise RunError("This ranker has no run.", hint="Call fit or load first.")
         fusion = read_fusion(self._folder.fusion_path)
         used = calibration_digest(self._folder) if is_calibrated else ""
-        fusion.check(used, self._folder.fusion_path)
+        fusion.check(used, weights_digest(self._folder), self._folder.fusion_path)
         return with_fused(scores, frame, self.config, fusion)
 
     def calibrate(

@@ -4,7 +4,7 @@ Shapes: N rows, T tasks.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import polars as pl
@@ -51,6 +51,8 @@ def score_log(
     rows: pl.LazyFrame | None = None,
     split: SplitName = "test",
     columns: Mapping[str, str] | None = None,
+    preference: Mapping[str, float] | None = None,
+    fixed: Mapping[str, float] | None = None,
     listener: Listener = silent,
 ) -> ScoredLog:
     """Score a split of a finished run's log or, if given, new rows with labels.
@@ -62,6 +64,8 @@ def score_log(
         rows: new rows; the run's own log without them.
         split: which rows of the log.
         columns: columns of the log to hand over as well, and who asks for each, for messages.
+        preference: share of each task; the model's default where absent.
+        fixed: columns of which the model is shown one and the same number instead of the log's.
         listener: hears of progress.
 
     Raises:
@@ -79,6 +83,8 @@ def score_log(
         split=split,
         split_from=folder.split_from,
         columns=columns,
+        preference=preference,
+        fixed=fixed,
         listener=listener,
     )
 
@@ -93,12 +99,13 @@ def score_frame(
     split_from: int = 0,
     columns: Mapping[str, str] | None = None,
     preference: Mapping[str, float] | None = None,
+    fixed: Mapping[str, float] | None = None,
     listener: Listener = silent,
 ) -> ScoredLog:
     """Score new rows with labels or, where there are none, a split of the log.
 
     `split_from` is that of the prepared data set that the model was trained on; `preference` is the
-    model's default where absent.
+    model's default where absent; `fixed` is as in `score_log`.
     """
     return score_preferences(
         model,
@@ -109,6 +116,7 @@ def score_frame(
         split=split,
         split_from=split_from,
         columns=columns,
+        fixed=fixed,
         listener=listener,
     )[0]
 
@@ -123,6 +131,7 @@ def score_preferences(
     split: SplitName = "test",
     split_from: int = 0,
     columns: Mapping[str, str] | None = None,
+    fixed: Mapping[str, float] | None = None,
     listener: Listener = silent,
 ) -> list[ScoredLog]:
     """Score the same rows once for every preference; they are read and encoded once."""
@@ -142,7 +151,7 @@ def score_preferences(
     scores: list[list[np.ndarray]] = [[] for _ in chosen]
     chunks = frame.select(list(dict.fromkeys(needed)))
     for chunk in stream(chunks, stage="score", listener=listener):
-        part = encode_rows(chunk, encoder, config.data)
+        part = encode_rows(_with_fixed(chunk, fixed or {}), encoder, config.data)
         parts.append(part)
         extra.append(chunk.select(list(wanted)))
         for found, preference in zip(scores, chosen, strict=True):
@@ -150,19 +159,36 @@ def score_preferences(
     if not sum(map(len, parts)):
         raise DataError(f"The {split} split has no row.", hint="Look at data.split.")
     order = [encoder.layout.task_names.index(name) for name in model.task_names]
-    one = ScoredRows(
+    frame_of_columns = pl.concat(extra)
+    return [_scored_log(config, parts, order, found, frame_of_columns) for found in scores]
+
+
+def _with_fixed(chunk: pl.DataFrame, fixed: Mapping[str, float]) -> pl.DataFrame:
+    return chunk.with_columns(
+        pl.lit(value).cast(chunk.schema[name]).alias(name) for name, value in fixed.items()
+    )
+
+
+def _scored_log(
+    config: RunConfig,
+    parts: Sequence[EncodedRows],
+    order: Sequence[int],
+    scores: Sequence[np.ndarray],
+    columns: pl.DataFrame,
+) -> ScoredLog:
+    """Return encoded rows with their scores; `order` says where the labels of each task stand."""
+    keys = config.data.keys
+    rows = ScoredRows(
         tuple(config.label_specs()),
-        np.concatenate(scores[0]),
+        np.concatenate(scores),
         np.concatenate([part.labels for part in parts])[:, order],
         np.concatenate([part.weight for part in parts]) if config.data.weight else None,
-        np.concatenate([part.user for part in parts]) if config.data.keys.user else None,
+        np.concatenate([part.user for part in parts]) if keys.user else None,
     )
     row = np.concatenate([part.row for part in parts])
-    has_requests = config.data.keys.request is not None
-    codes = np.concatenate([part.request for part in parts]) if has_requests else row
-    frame_of_columns = pl.concat(extra)
-    every = [replace(one, scores=np.concatenate(found)) for found in scores]
-    return [ScoredLog(scored, row, codes, frame_of_columns) for scored in every]
+    known = keys.request is not None
+    request = np.concatenate([part.request for part in parts]) if known else row
+    return ScoredLog(rows, row, request, columns)
 
 
 def _refuse_unreadable(frame: pl.LazyFrame, wanted: Mapping[str, str]) -> None:
