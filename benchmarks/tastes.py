@@ -35,7 +35,7 @@ from paretorank.balancing.min_norm import min_norm_weights
 
 N_TRAIN, N_TEST, BATCH, WIDTH, HIDDEN = 8192, 8192, 256, 8, 32
 CORRELATION = 0.5
-SHARES = (0.0, 0.1, 0.25, 0.5, 0.75, 0.9, 1.0)  # of task a in the grids
+SHARES = (0.0, 0.25, 0.5, 0.75, 1.0)  # of task a in the grids
 GRID = tuple(product(SHARES, SHARES))  # in the first group and in the second one
 NOISE = {  # standard deviations of answers to the own and to the other task; those expected have 1
     "differ": (0.5, 2.0),
@@ -46,7 +46,6 @@ NOISE = {  # standard deviations of answers to the own and to the other task; th
 POLICIES = {
     "paperec": PAPERecConfig(),
     "paperec bounds": PAPERecConfig(bounds={"a": 0.2, "b": 0.2}),
-    "paperec row": PAPERecConfig(gradients="row"),
     "paperec ddpg": PAPERecConfig(solver="ddpg", gamma=0.0),
 }
 MIN_NORMS = ("min-norm", "min-norm per group")
