@@ -1,6 +1,7 @@
 """PAPERec: weights per row that a policy learns from the tasks' gradients."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -97,6 +98,20 @@ def test_one_context_has_the_closed_form_of_two_tasks(solver: Solver) -> None:
     found = trained_weights(rows, 2, solver, gamma=0.0)
     expected = torch.tensor([case["w1"], case["w2"]]).double().expand(50, 2)
     torch.testing.assert_close(found, expected, atol=0.02, rtol=0)
+
+
+def test_the_task_that_is_answered_clearly_gets_the_weight() -> None:
+    noise = torch.tensor([[0.5, 2.0], [2.0, 0.5], [1.0, 1.0]]).double()
+    drawn = torch.randn(400, 3, 2, 1, generator=torch.Generator().manual_seed(5)).double()
+    jacobians = (drawn * noise.unsqueeze(2)).flatten(0, 1)
+    rows = contexts(jacobians)
+    rows = replace(rows, state=torch.eye(3).double().repeat(400, 1))
+    balancer = build(2, state_dim=3)
+    train(balancer, rows, 150)
+    inverse = 1 / noise.square()
+    expected = inverse / inverse.sum(dim=1, keepdim=True)
+    found = balancer.weights_of(rows.state[:3])
+    torch.testing.assert_close(found, expected, atol=0.05, rtol=0)
 
 
 @pytest.mark.parametrize("solver", SOLVERS)

@@ -7,7 +7,7 @@ import pytest
 from pydantic import ValidationError
 
 from paretorank.architectures import AttentionMMoEConfig, MMoEConfig, SharedBottomConfig
-from paretorank.balancing import StaticConfig, UncertaintyConfig
+from paretorank.balancing import PAPERecConfig, StaticConfig, UncertaintyConfig
 from paretorank.config import RunConfig, load_config
 from paretorank.foundation.errors import ConfigError
 from paretorank.relations import ESCM2Config
@@ -480,3 +480,11 @@ def test_bounds_that_do_not_fit_the_tasks_are_refused_with_the_file(
 ) -> None:
     with pytest.raises(ConfigError, match=r"ranker\.toml: `balancer\.bounds`"):
         load(tmp_path, f'[balancer]\nkind = "pe_ltr"\nbounds = {bounds}\n')
+
+
+def test_weights_of_rows_can_be_told_apart_by_a_categorical_feature_only(tmp_path: Path) -> None:
+    chosen = '[balancer]\nkind = "paperec"\nsegment = "user_id"\n'
+    assert load(tmp_path, chosen).balancer == PAPERecConfig(segment="user_id")
+    error = refusal(tmp_path, MINIMAL + chosen.replace("user_id", "user"))
+    assert "ranker.toml: `balancer.segment` must name a categorical feature" in str(error)
+    assert error.hint == "Did you mean 'user_id'?"

@@ -6,7 +6,6 @@ from typing_extensions import override
 
 from paretorank.balancing import RowBalancer, RowWeights, SeenRows
 from paretorank.testing import ContractError, check_row_balancer
-from paretorank.training.row_weights import row_weight_facts
 
 
 class Plain(RowBalancer):
@@ -39,13 +38,3 @@ def test_random_numbers_of_nobody_are_found() -> None:
 def test_a_look_at_hidden_losses_is_found() -> None:
     with pytest.raises(ContractError, match="not observed"):
         check_row_balancer(lambda task_names, **_: Curious(task_names))
-
-
-def test_the_log_tells_how_the_weights_of_observed_rows_are_spread() -> None:
-    balancer = Plain(("a", "b"))
-    balancer.last_weights = torch.tensor([[1.0, torch.nan], [3.0, torch.nan]])
-    facts = row_weight_facts(balancer)
-    assert facts is not None
-    assert list(facts) == ["a"]
-    expected = {"mean": 2.0, "std": 1.0, "q05": 1.1, "q50": 2.0, "q95": 2.9}
-    assert facts["a"] == pytest.approx(expected)

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 import torch
 
+from paretorank.balancing import PAPERecConfig
 from paretorank.config import RunConfig, load_config, parse_config
 from paretorank.evaluation import EvaluationResult
 from paretorank.foundation.errors import DataError, RunError, TrainingError
@@ -66,6 +67,32 @@ def test_tensorboard_files_appear_when_asked_for(
     wanted = changed(config, epochs=1, tensorboard=True)
     train_run(wanted, RunFolder(tmp_path / "run"), prepared=prepared)
     assert list((tmp_path / "run" / "tensorboard").glob("events.out.tfevents.*"))
+
+
+def test_the_log_tells_the_weights_of_rows_by_the_values_of_a_feature(
+    config: RunConfig, prepared: Prepared, tmp_path: Path
+) -> None:
+    wanted = changed(config, epochs=1, log_every_steps=2)
+    runs = {}
+    for segment in ("tab", None):
+        balancer = PAPERecConfig(segment=segment)
+        chosen = wanted.model_copy(update={"balancer": balancer})
+        folder = RunFolder(tmp_path / f"run-{segment}")
+        runs[segment] = train_run(chosen, folder, prepared=prepared)
+        lines = (folder.path / "log.jsonl").read_text().splitlines()
+        events = [json.loads(line) for line in lines]
+        weights_of_rows = [event for event in events if event["event"] == "row_weights"]
+        assert len(weights_of_rows) > 1
+        assert set(weights_of_rows[0]["tasks"]) == set(config.tasks)
+        if segment is None:
+            assert "segments" not in weights_of_rows[0]
+        else:
+            found = weights_of_rows[0]["segments"]
+            assert sum(each["rows"] for each in found.values()) == 512
+            tabs = pl.read_parquet(config.folder / "log.parquet")["tab"].unique()
+            assert set(found) <= {f"tab={value}" for value in tabs}
+            assert all(set(each["tasks"]) <= set(config.tasks) for each in found.values())
+    assert same(runs["tab"], runs[None])
 
 
 def test_the_metrics_of_the_folder_are_those_of_the_result(trained: TrainedRun) -> None:

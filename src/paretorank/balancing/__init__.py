@@ -39,6 +39,11 @@ from paretorank.balancing.pe_ltr import PELTR, PELTRConfig
 from paretorank.balancing.preference import PreferenceConfig, PreferenceDraws
 from paretorank.balancing.prioritisation import Prioritisation, PrioritisationConfig, priority
 from paretorank.balancing.random_weights import RandomConfig, RandomWeights
+from paretorank.balancing.row_segments import (
+    RowSegments,
+    find_segments,
+    refuse_unknown_segment,
+)
 from paretorank.balancing.scalarizers import (
     ConstantConfig,
     COSMOSConfig,
@@ -219,6 +224,7 @@ __all__ = [
     "RevisedUncertainty",
     "RowBalancer",
     "RowSection",
+    "RowSegments",
     "RowWeights",
     "SDMGradConfig",
     "STCHConfig",
@@ -240,5 +246,7 @@ __all__ = [
     "UWSOConfig",
     "Uncertainty",
     "UncertaintyConfig",
+    "find_segments",
     "priority",
+    "refuse_unknown_segment",
 ]

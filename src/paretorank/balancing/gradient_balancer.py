@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from paretorank.balancing.base import BalancerSection
+from paretorank.balancing.row_segments import RowSegments
 
 Place = Literal["representation", "last_layer", "parameters"]
 """Where gradients are taken. `representation`: at the last representations that tasks share, one
@@ -159,6 +160,10 @@ class RowBalancer(nn.Module, ABC):
     uses_losses_after_step: ClassVar[bool] = False
     last_weights: Tensor | None = None
     """Of the rows of the last step, NaN where a task is not observed; for the log only."""
+    segments: RowSegments | None = None
+    """By what the log tells rows apart, if by anything."""
+    last_codes: Tensor | None = None
+    """Of the segments of the rows of the last step."""
 
     def __init__(self, task_names: Sequence[str]) -> None:
         super().__init__()
@@ -189,6 +194,9 @@ class RowSection(BalancerSection, ABC):
     """What all configurations of balancers have that weigh row by row."""
 
     group: ClassVar[str] = "Balancers that weigh row by row"
+    segment: str | None = None
+    """Categorical feature by whose values the log tells the weights of rows apart: those of the
+    largest 20 values in a step, and of all others; training does not depend on it."""
 
 
 class PeriodicSection(GradientSection, ABC):

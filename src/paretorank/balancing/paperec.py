@@ -1,4 +1,4 @@
-"""PAPERec: a policy gives every row task weights of its own, for what its input looks like.
+"""PAPERec, our construction: a policy gives every row task weights of its own, by its input.
 
 Source: Xie et al., Personalized Approximate Pareto-Efficient Recommendation, WWW 2021: state,
     action (weights per user and moment), reward by |sum_k a_k g_k|, actor and critic.
@@ -9,6 +9,11 @@ OUR CONSTRUCTION: the authors published no code, and we do not claim that this i
   predicts every task as well as can be is left where it is.
 - `gradient`, the default, descends E[a^T M a | s] itself, as the reward is a known function of the
   weights. `ddpg` learns the same from rewards alone, with an actor and a critic (`paperec_critic`).
+- The weight goes to tasks whose gradients are short in a state: those that are answered clearly
+  there (inverse variances, where gradients do not correlate), but also those the representation
+  does not serve, as a tower that makes nothing of it is flat. `bounds` limit what that can do.
+- The norm is that of single rows. That of their mean would not do: where training stands still, it
+  is 0 for the weights that led there, whatever they are. Their noise tells weights apart.
 - In a log, the next row does not depend on the weights, so neither does what follows: gamma
   changes the critic, not the best weights. Optimal are the min-norm weights of E[M | s].
 Shapes: B rows, T tasks, S width of a row's state.

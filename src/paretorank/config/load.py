@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from paretorank.balancing import EqualConfig
+from paretorank.balancing import EqualConfig, RowSection, refuse_unknown_segment
 from paretorank.config.run import RunConfig
 from paretorank.evaluation import Monitor
 from paretorank.foundation.errors import ConfigError
@@ -79,6 +79,8 @@ def parse_config(
 
 def _refuse_unfit_balancer(config: RunConfig) -> None:
     """Build the balancer for nothing: it refuses settings that do not fit the tasks."""
+    if isinstance(config.balancer, RowSection) and config.balancer.segment is not None:
+        refuse_unknown_segment(config.balancer.segment, config.features)
     config.balancer.build(
         task_names=list(config.tasks),
         balance_factors=torch.ones(len(config.tasks)),

@@ -129,6 +129,8 @@ def row_step(
     losses = torch.where(counted, result.rows.losses.detach(), 0.0)
     seen = SeenRows(given.cut.x.detach(), gramians, losses, counted, batch.request)
     weighed = balancer(seen)
+    if balancer.segments is not None:
+        balancer.last_codes = balancer.segments.codes(batch.codes)
     total = reduce_losses(result.rows.losses * weighed.weights, result.rows.observed, batch.weight)
     total = torch.where(result.present, total * static_weights, 0.0).sum()
     if result.auxiliary is not None:

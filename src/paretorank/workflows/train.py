@@ -9,7 +9,13 @@ from pathlib import Path
 import polars as pl
 import torch
 
-from paretorank.balancing import BalancedTasks, Balancer
+from paretorank.balancing import (
+    BalancedTasks,
+    Balancer,
+    RowBalancer,
+    RowSection,
+    find_segments,
+)
 from paretorank.config import RunConfig
 from paretorank.data.loader import Loader
 from paretorank.data.shard_reader import ShardSet
@@ -83,6 +89,7 @@ def _train(
     if not len(valid):
         raise _no_validation()
     model, balancer = build(config, train)
+    _name_segments(balancer, config, prepared)
     with Logbook(folder.path, tensorboard=config.training.tensorboard) as logbook:
         trainer = Trainer(
             config.training,
@@ -125,6 +132,13 @@ def build(config: RunConfig, train: ShardSet) -> tuple[MultiTaskRanker, Balancer
     generator = torch.Generator().manual_seed(derive_seed(seed, "balancer"))
     tasks = BalancedTasks(model.task_names, model.heads.balance_factors, generator)
     return model, config.balancer.make(tasks)
+
+
+def _name_segments(balancer: Balancer, config: RunConfig, prepared: Prepared) -> None:
+    """Tell a balancer of rows by what the log is to tell its weights apart."""
+    if isinstance(balancer, RowBalancer) and isinstance(config.balancer, RowSection):
+        segment = config.balancer.segment
+        balancer.segments = find_segments(segment, prepared.encoder()) if segment else None
 
 
 def new_run_folder(config: RunConfig) -> RunFolder:
