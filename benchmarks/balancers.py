@@ -6,7 +6,8 @@ Each with all kinds that `balancer.kind` knows (those of a union, so that new on
 twin per task, which has nothing to balance. Sizes, learning rates and data are those of `zoo.py`;
 there is no relation. `--report` prints means over seeds, and in brackets what differs from equal
 weights on the same architecture, in thousandths, with a 95 % interval over seeds (a star: 0 is
-outside). Cost is CPU time of a whole run, relative to equal weights.
+outside), and of their mean what differs from the twins. Cost is CPU time of a whole run, relative to
+equal weights.
 """
 
 from collections.abc import Mapping
@@ -59,7 +60,7 @@ def main() -> None:
         for grid in grids.values():
             run_grid(grid, [seed])
     for (data, architecture), grid in grids.items():
-        table = GridTable(grid, zoo.FIGURES[data], BASE)
+        table = GridTable(grid, zoo.FIGURES[data], BASE, other=TWINS)
         print(f"## {data}, {architecture}\n\n{table.markdown()}\n")
 
 

@@ -44,9 +44,13 @@ class Difference:
 class GridTable:
     """What the runs of a grid came to, beside those of its base cell."""
 
-    def __init__(self, grid: Grid, figures: Sequence[str], base: str) -> None:
+    def __init__(
+        self, grid: Grid, figures: Sequence[str], base: str, *, other: str | None = None
+    ) -> None:
+        """Read what there is; the mean of all figures is also compared with the cell `other`."""
         self.figures = tuple(figures)
         self.base = base
+        self.other = other
         self.cells = tuple(grid.cells)
         self.runs: dict[str, dict[int, Line]] = {cell: {} for cell in grid.cells}
         for (cell, seed), line in finished(grid).items():
@@ -81,7 +85,8 @@ class GridTable:
 
     def markdown(self) -> str:
         """Return one row per cell, then the errors of cells without a run."""
-        head = ["cell", "runs", *self.figures, "mean of all", "cost", "s", "parameters"]
+        beside = [f"mean, to {self.other}"] if self.other else []
+        head = ["cell", "runs", *self.figures, "mean of all", *beside, "cost", "s", "parameters"]
         lines = [_row(head), _row(["---", *["---:"] * (len(head) - 1)])]
         lines += [_row(self._cells_of_row(cell)) for cell in self.cells]
         lines += [f"\n{cell}: {error}" for cell, error in self.errors.items()]
@@ -105,12 +110,20 @@ class GridTable:
     def _cells_of_row(self, cell: str) -> list[str]:
         runs, base = self.runs[cell], self.cost(self.base)
         if not runs:
-            return [cell, "0", *[MISSING] * (len(self.figures) + 4)]
+            return [cell, "0", *[MISSING] * (len(self.figures) + 4 + bool(self.other))]
         shown = [self._figure(cell, figure) for figure in self.figures]
         mean = MISSING if cell == self.base else str(self.difference(cell))
         cost = MISSING if math.isnan(base) else f"{self.cost(cell) / base:.2f}"
         size = f"{self.cost(cell, 'parameters'):,.0f}"
-        return [cell, str(len(runs)), *shown, mean, cost, f"{self.cost(cell):.1f}", size]
+        beside = self._beside(cell)
+        return [cell, str(len(runs)), *shown, mean, *beside, cost, f"{self.cost(cell):.1f}", size]
+
+    def _beside(self, cell: str) -> list[str]:
+        if self.other is None:
+            return []
+        if cell == self.other:
+            return [MISSING]
+        return [str(paired(self.mean_values(cell), self.mean_values(self.other)))]
 
     def _figure(self, cell: str, figure: str) -> str:
         values = self.values(cell, figure)
