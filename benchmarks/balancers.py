@@ -6,7 +6,7 @@ Each with all kinds that `balancer.kind` knows (those of a union, so that new on
 twin per task, which has nothing to balance. Sizes, learning rates and data are those of `zoo.py`;
 there is no relation. `--report` prints means over seeds, and in brackets what differs from equal
 weights on the same architecture, in thousandths, with a 95 % interval over seeds (a star: 0 is
-outside), and of their mean what differs from the twins. Cost is CPU time of a whole run, relative to
+outside), and of their mean what differs from the twins. Cost is CPU time of a whole run, to that of
 equal weights.
 """
 
