@@ -68,9 +68,9 @@ class FormulaNodes:
         operand = arguments[0]
         match function:
             case "log":
-                positive = add("Max", operand, constant(SMALLEST))
-                column = add("Unsqueeze", positive, self._nodes.whole([-1]))
-                return add("ReduceLogSum", column, self._nodes.whole([-1]), keepdims=0)
+                last = self._nodes.whole([-1])
+                column = add("Unsqueeze", add("Max", operand, constant(SMALLEST)), last)
+                return add("Squeeze", add("ReduceLogSum", column, last), last)
             case "exp":
                 return add("Pow", constant(math.e), self._within(operand, LARGEST_EXPONENT))
             case "clip":
