@@ -4,7 +4,9 @@
 
 Requests have 1 to about 25 rows, 10 on average. Prints for each formula the time to prepare it, the
 best and median time of a call, its least time of the processor (a neighbour does not add to that),
-and the same with NDCG@10 of two tasks on top. Then the list metrics alone.
+and the same with NDCG@10 of two tasks on top. Beside it the same rows in ONNX Runtime and PyTorch,
+one thread each, which begin from the scores every time; PyTorch compares all pairs of rows for a
+rank, so it is left out there. Then the list metrics alone.
 """
 
 import argparse
@@ -13,8 +15,11 @@ import time
 from collections.abc import Callable
 
 import numpy as np
+import onnxruntime
+import torch
 
 from paretorank.fusion import (
+    Formula,
     FusionScorer,
     parse_formula,
     rank_ensemble,
@@ -22,6 +27,8 @@ from paretorank.fusion import (
     weighted_product,
     weighted_sum,
 )
+from paretorank.fusion.module import FormulaModule
+from paretorank.fusion.onnx_graph import formula_graph
 from paretorank.metrics import RankedLists, logarithmic
 
 NAMES = ("click", "like", "follow", "watch")
@@ -55,11 +62,32 @@ def show(name: str, taken: list[tuple[float, float]]) -> None:
     )
 
 
+def onnx_scores(
+    formula: Formula, weights: dict[str, float], scores: np.ndarray, request: np.ndarray
+) -> Callable[[], np.ndarray]:
+    """Return a call that fuses the rows with ONNX Runtime."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    graph = formula_graph(formula, weights=weights, score_type="float32", by_request=True)
+    session = onnxruntime.InferenceSession(graph, options)
+    columns = {name: np.ascontiguousarray(scores[:, NAMES.index(name)]) for name in formula.columns}
+    return lambda: session.run(None, columns | {"request": request})[0]
+
+
+def torch_scores(
+    formula: Formula, weights: dict[str, float], scores: np.ndarray
+) -> Callable[[], np.ndarray]:
+    """Return a call that fuses the rows with PyTorch."""
+    module, rows = FormulaModule(formula, NAMES, weights), torch.from_numpy(scores)
+    return lambda: module(rows).numpy()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--requests", type=int, default=100_000)
     parser.add_argument("--repeats", type=int, default=9)
     given = parser.parse_args()
+    torch.set_num_threads(1)
     generator = np.random.default_rng(0)
     lengths = generator.poisson(9, given.requests) + 1
     request = np.repeat(generator.permutation(given.requests), lengths)
@@ -77,6 +105,12 @@ def main() -> None:
         print(f"{name}: {formula}\n  prepared in {time.perf_counter() - begin:.2f} s")
         weights = dict.fromkeys(formula.weights, 0.7)
         show("fused score", seconds(lambda s=scorer, w=weights: s(w), given.repeats))
+        others = {"ONNX Runtime": onnx_scores(formula, weights, scores, request)}
+        if "rank" not in str(formula):
+            others["PyTorch"] = torch_scores(formula, weights, scores)
+        for runtime, call in others.items():
+            np.testing.assert_allclose(call(), scorer(weights), rtol=1e-6)
+            show(runtime, seconds(call, given.repeats))
         both = seconds(lambda s=scorer, w=weights: lists.rank(s(w)).ndcg(10), given.repeats)
         show("with NDCG@10 of two tasks", both)
     ranking, fused = lists.rank(scores[:, 0]), scores[:, 0].astype(np.float64)

@@ -3,10 +3,10 @@
     python benchmarks/fuzz_formulas.py [--cases 10000] [--seed 0] [--limit 0.05]
 
 Reads random characters, shuffled words, damaged formulas, bombs (deep, long, huge) and random valid
-formulas. What can be read is printed, read again, and computed with NumPy and PyTorch on rows with
-zeros, negative, huge, infinite and missing scores. The limit is in seconds of the processor for one
-formula. Prints a table of outcomes and the first case of each that is not allowed; exits with 3 if
-there is one.
+formulas. What can be read is printed, read again, and computed with NumPy, PyTorch and, as an ONNX
+graph, by ONNX Runtime on rows with zeros, negative, huge, infinite and missing scores. The limit is
+in seconds of the processor for one formula, without what ONNX Runtime takes to load a graph. Prints
+a table of outcomes and the first case of each that is not allowed; exits with 3 if there is one.
 """
 
 import argparse
@@ -20,13 +20,17 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
+import onnxruntime
 import torch
 
-from paretorank.foundation.errors import ParetorankError
-from paretorank.fusion import FusionScorer, fused_score, parse_formula
+from paretorank.foundation.errors import ConfigError, ParetorankError
+from paretorank.fusion import Formula, FusionScorer, fused_score, parse_formula
 from paretorank.fusion.module import FormulaModule
+from paretorank.fusion.onnx_graph import formula_graph
 
 BROKEN = 3
+ALLOWED = {"computed", "refused", "no columns"}
+"""Without columns, numbers are computed and a graph is refused."""
 NAMES = ("click", "like", "watch", "odd name")
 REQUEST = np.array([0, 0, 1, 1, 1, 2, 0, 1])
 SCORES = np.array(
@@ -180,12 +184,32 @@ def read_and_compute(text: str) -> str:
         return "reads differently when printed"
     weights = dict.fromkeys(formula.weights, 0.5)
     columns = dict(zip(NAMES, SCORES.T, strict=True))
-    used = SCORES[:, [NAMES.index(name) for name in formula.columns]]
-    missing = np.isnan(used).any(axis=1)
     once = fused_score(formula.tree, columns, weights, REQUEST)
     prepared = FusionScorer(formula, NAMES, SCORES, REQUEST)(weights)
     module = FormulaModule(formula, NAMES, weights)(torch.from_numpy(SCORES)).numpy()
-    for score in (once, prepared, module):
+    return checked(formula, once, prepared, module)
+
+
+def compute_graph(text: str) -> str:
+    """Return "computed" if a formula becomes a graph for which all holds that must."""
+    formula = parse_formula(text, columns=NAMES)
+    weights = dict.fromkeys(formula.weights, 0.5)
+    try:
+        graph = formula_graph(formula, weights=weights, by_request=True)
+    except ConfigError as error:
+        return "refused as a graph" if formula.columns or not error.hint else "no columns"
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 1
+    session = onnxruntime.InferenceSession(graph, options)
+    columns = {name: SCORES[:, NAMES.index(name)] for name in formula.columns}
+    return checked(formula, session.run(None, columns | {"request": REQUEST})[0])
+
+
+def checked(formula: Formula, *scores: np.ndarray) -> str:
+    """Return "computed" if exactly the rows with a missing score are missing, and none infinite."""
+    used = SCORES[:, [NAMES.index(name) for name in formula.columns]]
+    missing = np.isnan(used).any(axis=1)
+    for score in scores:
         if not np.array_equal(np.isnan(score), missing):
             return "missing where nothing is missing, or the reverse"
         if np.isinf(score).any():
@@ -227,9 +251,14 @@ def fuzz(n_cases: int, seed: int, limit_s: float) -> Outcomes:
         if taken > limit_s and outcome in {"computed", "refused"}:
             taken = min(taken, seconds_again(text))  # the first time may have been a neighbour's
             outcome = "slow" if taken > limit_s else outcome
+        if outcome == "computed":
+            try:
+                outcome = compute_graph(text)
+            except Exception as error:  # noqa: BLE001 - that is what is looked for
+                outcome, story = type(error).__name__, traceback.format_exc(limit=-5)
         outcomes.counts[kind, outcome] += 1
         outcomes.slowest_s[kind] = max(taken, outcomes.slowest_s.get(kind, 0.0))
-        if outcome not in {"computed", "refused"}:
+        if outcome not in ALLOWED:
             outcomes.broken.setdefault(outcome, (text[:500], story))
     return outcomes
 

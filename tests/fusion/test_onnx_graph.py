@@ -143,6 +143,23 @@ def test_equal_rows_get_equal_scores() -> None:
         assert len(np.unique(graph(np.full((39, 3), score)))) == 1
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "(click - click) - 4.8e-152",
+        "click * 1.00000003 - click",
+        "click / (0.5 * 1.99999998) - click",
+        "(click - click) + 1e-30 * 1e-30",
+        "click^0.99999999 - click",
+    ],
+)
+def test_numbers_that_float32_takes_for_0_or_1_count(text: str) -> None:
+    formula, rows = parse_formula(text), np.random.default_rng(0).random((5, 3))
+    expected = FusionScorer(formula, NAMES, rows)()
+    assert np.all(expected != 0.0)
+    np.testing.assert_allclose(Graph(formula_graph(formula))(rows), expected, rtol=1e-6)
+
+
 def test_ranks_by_hand() -> None:
     rows = np.array([[0.1], [0.7], [0.7], [0.4], [np.nan], [0.2], [0.4]]) * np.ones(3)
     request = np.array([5, 5, -3, 5, 5, -3, 5])  # 5: .1 .7 .4 and a missing one, .4; -3: .7 .2

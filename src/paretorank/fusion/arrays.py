@@ -79,6 +79,12 @@ def compute(
     return values(tree)
 
 
+def fixed_value(tree: Node) -> float:
+    """Return the value of a lowered tree without columns, weights and ranks."""
+    with np.errstate(all="ignore"):
+        return float(compute(tree, {}, {}, _no_ranks))
+
+
 def request_ranker(lists: RequestLists) -> Ranker:
     """Return what ranks a column of all rows, in the order of the input."""
 
@@ -92,6 +98,10 @@ def request_ranker(lists: RequestLists) -> Ranker:
         return lists.restored(places)
 
     return ranked
+
+
+def _no_ranks(function: str, values: Values) -> Values:
+    raise ValueError(f"`tree` must not rank, got {function} of {values}.")
 
 
 def _product(left: Values, right: Values) -> Values:

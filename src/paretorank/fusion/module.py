@@ -33,7 +33,6 @@ class FormulaModule(nn.Module):
     """
 
     weights: Tensor
-    numbers: Tensor
 
     def __init__(
         self, formula: Formula, names: Sequence[str], weights: Mapping[str, float] | None = None
@@ -47,10 +46,11 @@ class FormulaModule(nn.Module):
         ordered = [values[name] for name in formula.weights]
         self.register_buffer("weights", torch.tensor(ordered, dtype=torch.float64))
         written = [node.value for node in walk(self._tree) if isinstance(node, Number)]
-        numbers = list(dict.fromkeys([*_BOUNDS, *written]))
-        self._number_at = {value: at for at, value in enumerate(numbers)}
-        kept = torch.tensor(numbers, dtype=torch.float64)
-        self.register_buffer("numbers", kept, persistent=False)
+        self._number_names: dict[float, str] = {}
+        for value in dict.fromkeys([*_BOUNDS, *written]):
+            name = self._number_names[value] = f"number_{len(self._number_names)}"
+            kept = torch.tensor(value, dtype=torch.float64)
+            self.register_buffer(name, kept, persistent=False)
 
     def forward(self, scores: Float[Tensor, "N T"]) -> Float[Tensor, " N"]:
         """Return the fused score of every row, in float64."""
@@ -91,7 +91,7 @@ class FormulaModule(nn.Module):
     def _call(self, function: str, *arguments: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
         match function:
             case "log":
-                return arguments[0].maximum(self._number(SMALLEST)).log()
+                return arguments[0].clamp(min=self._number(SMALLEST)).log()
             case "exp":
                 return self._within(arguments[0], LARGEST_EXPONENT).exp()
             case "clip":
@@ -100,16 +100,15 @@ class FormulaModule(nn.Module):
                 return _FUNCTIONS[function](*arguments)
 
     def _away_from_zero(self, divisor: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
-        smallest = self._number(SMALLEST)
-        return torch.where(divisor < 0.0, divisor.minimum(-smallest), divisor.maximum(smallest))
+        below = divisor.clamp(max=self._number(-SMALLEST))
+        return torch.where(divisor < 0.0, below, divisor.clamp(min=self._number(SMALLEST)))
 
     def _within(self, values: Float[Tensor, "*N"], largest: float) -> Float[Tensor, "*N"]:
-        bound = self._number(largest)
-        return values.maximum(-bound).minimum(bound)
+        return values.clamp(self._number(-largest), self._number(largest))
 
-    def _number(self, value: float) -> Float[Tensor, ""]:
+    def _number(self, value: float) -> Tensor:
         """Return a number as a tensor: exporters may round Python's own to float32."""
-        return self.numbers[self._number_at[value]]
+        return getattr(self, self._number_names[value])
 
 
 def _place(operand: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
@@ -125,7 +124,9 @@ def _rank(operand: Float[Tensor, " N"]) -> Float[Tensor, " N"]:
     return (n_ranked - _place(operand) + 1.0) / n_ranked.clamp(min=1.0)
 
 
-_BOUNDS: Final = (SMALLEST, LARGEST, LARGEST_EXPONENT)
+_BOUNDS: Final = tuple(
+    sign * bound for bound in (SMALLEST, LARGEST, LARGEST_EXPONENT) for sign in (1.0, -1.0)
+)
 _FUNCTIONS: Final[dict[str, Callable[..., Tensor]]] = {
     "min": torch.minimum,
     "max": torch.maximum,

@@ -38,16 +38,20 @@ class Places:
     def __init__(self, nodes: Nodes, column: str, request: str | None) -> None:
         self._nodes, self._column, self._request = nodes, column, request
 
+    def spread(self, value: str) -> str:
+        """Return the name of the value with one entry per row."""
+        return self._nodes.add("Expand", value, self._shape)
+
     def place(self, operand: str) -> str:
         """Return the name of 1 for the first of a request; ties share their mean."""
-        full = self._spread(operand)
+        full = self.spread(operand)
         rows = self._sorted(full)
         return self._restored(self._mean_positions(rows), rows, full)
 
     def rank(self, operand: str) -> str:
         """Return the name of the share of the request's rows that each one is not below."""
         add, one = self._nodes.add, self._nodes.constant(1.0)
-        full = self._spread(operand)
+        full = self.spread(operand)
         rows = self._sorted(full)
         is_ranked = add("Greater", rows.values, self._nodes.constant(-math.inf))
         n_ranked = self._sums(self._nodes.cast(is_ranked, "float64"), rows.lists)
@@ -60,7 +64,7 @@ class Places:
         filled = add("Where", add("IsNaN", full), smallest, full)
         values, row = self._nodes.add_pair("TopK", filled, self._shape)
         if self._request is None:
-            lists = self._spread(self._nodes.whole(0))
+            lists = self.spread(self._nodes.whole(0))
             return _Sorted(values, row, self._runs(self._begins(values)), lists, self._positions)
         request = add("Gather", self._request, row)
         request, order = self._nodes.add_pair("TopK", request, self._shape)  # keeps ties in order
@@ -72,7 +76,7 @@ class Places:
         return _Sorted(values, row, runs, lists, add("Sub", self._positions, before))
 
     def _mean_positions(self, rows: _Sorted) -> str:
-        ones = self._spread(self._nodes.constant(1.0))
+        ones = self.spread(self._nodes.constant(1.0))
         total, length = self._sums(rows.positions, rows.runs), self._sums(ones, rows.runs)
         return self._nodes.add("Div", total, length)
 
@@ -97,12 +101,9 @@ class Places:
         return self._nodes.add("Gather", sums, runs)
 
     def _first_positions(self, lists: str) -> str:
-        last = self._spread(self._nodes.constant(math.inf))
+        last = self.spread(self._nodes.constant(math.inf))
         first = self._nodes.add("ScatterElements", last, lists, self._positions, reduction="min")
         return self._nodes.add("Gather", first, lists)
-
-    def _spread(self, value: str) -> str:
-        return self._nodes.add("Expand", value, self._shape)
 
     @cached_property
     def _shape(self) -> str:
@@ -110,7 +111,7 @@ class Places:
 
     @cached_property
     def _zeros(self) -> str:
-        return self._spread(self._nodes.constant(0.0))
+        return self.spread(self._nodes.constant(0.0))
 
     @cached_property
     def _row(self) -> str:

@@ -3,17 +3,22 @@
 Equal rows get equal values, or ranks of powers would tell tied rows apart. ONNX Runtime computes
 Exp and Log by packets of rows, and the last few rows in another way that differs in the last digit.
 Pow and ReduceLogSum treat every row alike, so they stand in for the two.
+
+ONNX Runtime leaves out a sum with a constant that float32 takes for 0, and a product with one that
+it takes for 1. Such numbers are spread over the rows, where it does not look; parts without columns
+are computed beforehand, or it would make such numbers itself.
 """
 
 import math
 from collections.abc import Sequence
 from typing import Final
 
+from paretorank.fusion.arrays import fixed_value
 from paretorank.fusion.formula import Formula
 from paretorank.fusion.lowering import LARGEST, LARGEST_EXPONENT, SMALLEST, lowered
 from paretorank.fusion.onnx_nodes import Nodes
 from paretorank.fusion.onnx_places import Places
-from paretorank.fusion.syntax import Call, Chain, Column, Negative, Node, Number
+from paretorank.fusion.syntax import RANKINGS, Call, Chain, Column, Negative, Node, walk
 
 
 class FormulaNodes:
@@ -41,9 +46,9 @@ class FormulaNodes:
         return self._names[node]
 
     def _added(self, node: Node) -> str:
+        if not any(isinstance(below, Column) or _ranks(below) for below in walk(node)):
+            return self._number(fixed_value(node))
         match node:
-            case Number(value):
-                return self._nodes.constant(value)
             case Column(name):
                 return self._within(self._nodes.cast(name, "float64"), LARGEST)
             case Negative(operand):
@@ -57,6 +62,12 @@ class FormulaNodes:
                 return self._call(function, [self._value(argument) for argument in arguments])
         raise ValueError(f"`formula` must have no free weights, got {node}.")
 
+    def _number(self, value: float) -> str:
+        name = self._nodes.constant(value)
+        seems_zero = 0.0 < abs(value) < _LEAST
+        seems_one = 0.0 < abs(value - 1.0) < _NEAREST
+        return self._places.spread(name) if seems_zero or seems_one else name
+
     def _operation(self, operator: str, left: str, right: str) -> str:
         if operator == "/":
             right = self._away_from_zero(right)
@@ -68,9 +79,9 @@ class FormulaNodes:
         operand = arguments[0]
         match function:
             case "log":
-                positive = add("Max", operand, constant(SMALLEST))
-                column = add("Unsqueeze", positive, self._nodes.whole([-1]))
-                return add("ReduceLogSum", column, self._nodes.whole([-1]), keepdims=0)
+                last = self._nodes.whole([-1])
+                column = add("Unsqueeze", add("Max", operand, constant(SMALLEST)), last)
+                return add("Squeeze", add("ReduceLogSum", column, last), last)
             case "exp":
                 return add("Pow", constant(math.e), self._within(operand, LARGEST_EXPONENT))
             case "clip":
@@ -94,4 +105,12 @@ class FormulaNodes:
         return self._nodes.add("Clip", value, constant(-largest), constant(largest))
 
 
+def _ranks(node: Node) -> bool:
+    return isinstance(node, Call) and node.function in RANKINGS
+
+
+_LEAST: Final = 1.2e-38
+"""Above the smallest number that float32 holds with all its digits."""
+_NEAREST: Final = 1.2e-7
+"""Above the distance from 1 to its neighbours in float32."""
 _OPERATORS: Final = {"+": "Add", "-": "Sub", "*": "Mul", "/": "Div"}
