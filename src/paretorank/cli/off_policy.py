@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from typer import Exit, Option
 
-from paretorank.cli.console import echo_json, note, progress_bars
+from paretorank.cli.console import echo_json, progress_bars
 from paretorank.cli.names import check_tasks, task_kinds
 from paretorank.cli.off_policy_table import echo_off_policy
 from paretorank.cli.options import AsJson, RawScores, RunPath
@@ -71,7 +71,6 @@ def off_policy(
     from paretorank.data.source import as_frame
     from paretorank.workflows.off_policy import off_policy_run  # imports torch; `--help` must not
     from paretorank.workflows.off_policy_request import OffPolicyRequest
-    from paretorank.workflows.preference_notes import preference_notes
     from paretorank.workflows.run_folder import RunFolder
 
     request = OffPolicyRequest(
@@ -92,8 +91,6 @@ def off_policy(
         is_raw=raw,
         confidence=confidence,
     )
-    for text in preference_notes(RunFolder(run), None, is_calibrated=not raw):
-        note(text)
     with progress_bars() as listener:
         report = off_policy_run(RunFolder(run), request, listener=listener)
     if as_json:
