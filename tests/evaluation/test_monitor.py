@@ -93,7 +93,7 @@ def test_an_undefined_metric_gives_nan() -> None:
 def test_what_does_not_exist_is_refused_before_training(
     watch: str | Mapping[str, float], hint: str
 ) -> None:
-    with pytest.raises(ConfigError, match="must watch a metric of a task") as caught:
+    with pytest.raises(ConfigError, match="must name a metric of a task") as caught:
         Monitor(watch, LABELS)
     assert caught.value.hint == hint
 
@@ -112,7 +112,7 @@ def test_impossible_weights_are_refused(weight: float) -> None:
 
 
 def test_nothing_to_watch_is_refused() -> None:
-    with pytest.raises(ConfigError, match="at least one metric"):
+    with pytest.raises(ConfigError, match="must name a metric at least"):
         Monitor({}, LABELS)
 
 

@@ -54,6 +54,37 @@ def test_the_value_is_that_worked_out_by_hand() -> None:
     assert found.low == found.high == found.value  # all requests are the same
 
 
+def test_the_first_places_count_of_both_lists() -> None:
+    found = estimate_by_position(
+        np.repeat(np.arange(100), 2),
+        np.tile([1, 2], 100),
+        np.tile([1.0, 0.5], 100),
+        np.tile([2, 1], 100),
+        np.array([1.0, 0.5]),
+        n_places=1,
+    )
+    assert isinstance(found, ValueEstimate)
+    assert found.value == pytest.approx(2.0 * 0.5)
+    assert found.logged == pytest.approx(1.0)
+    assert found.gain == pytest.approx(0.0)
+    assert found.overlap.effective_size == pytest.approx(100.0)
+    assert found.overlap.n_requests == 100
+    assert found.overlap.support == pytest.approx(1.0)
+
+
+def test_the_gain_over_the_log_is_surer_than_the_value() -> None:
+    log = simulated(2_000)
+    found = estimate(log)
+    assert isinstance(found, ValueEstimate)
+    terms = EXAMINATION[log["target_position"] - 1] / EXAMINATION[log["position"] - 1]
+    gain = ((terms - 1.0) * log["reward"]).reshape(-1, 3).sum(axis=1)
+    half = 1.96 * gain.std(ddof=1) / np.sqrt(len(gain))
+    assert found.gain == pytest.approx(gain.mean())
+    assert found.gain_high - found.gain == pytest.approx(half, rel=1e-3)
+    assert found.gain_high - found.gain < found.high - found.value
+    assert found.to_json()["logged"] == pytest.approx(log["reward"].sum() / 2_000)
+
+
 def test_the_order_of_the_log_has_the_mean_reward() -> None:
     log = simulated(400)
     found = estimate(log, target_position=log["position"])

@@ -75,6 +75,9 @@ def test_values_are_those_worked_out_by_hand(estimator: Estimator, value: float)
         guess = np.tile([1.0, 2.0], 200)
         found = known(estimate_value(log, chance, estimator=estimator, expected_reward=guess))
     assert found.value == pytest.approx(value)
+    assert found.logged == pytest.approx(2.0)
+    assert found.gain == pytest.approx(value - 2.0)
+    assert found.gain_low < found.gain < found.gain_high
     assert found.overlap.effective_size == pytest.approx(200 * 2.5**2 / (2 * (4 + 0.25)))
     assert found.overlap.max_weight == 2.0
     assert found.overlap.support is None

@@ -1,5 +1,6 @@
 """`paretorank compare`: differences between runs, with intervals, and the see-saw gate."""
 
+import itertools
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,7 +9,8 @@ from typer import Argument, Exit, Option
 from paretorank.cli.comparison_table import echo_comparison
 from paretorank.cli.console import echo_json, note, progress_bars
 from paretorank.cli.names import check_metrics, task_kinds
-from paretorank.cli.options import AsJson, RawScores
+from paretorank.cli.options import AsJson, Confidence, NewRows, RawScores, Split
+from paretorank.foundation.errors import ConfigError
 
 GATE_FAILED = 3
 
@@ -36,12 +38,10 @@ def compare(
     tolerance: Annotated[float, Option(min=0, help="Loss of a guard that is accepted.")] = 0.0,
     require_non_inferior: NonInferior = False,
     correction: CorrectionName = "holm",
-    confidence: Annotated[float, Option(help="Of the intervals, between 0 and 1.")] = 0.95,
+    confidence: Confidence = 0.95,
     resamples: Annotated[int, Option(min=10, help="Bootstrap draws of users.")] = 1000,
-    data: Annotated[
-        Path | None, Option(help="New rows with labels; the log's own split by default.")
-    ] = None,
-    split: Annotated[Literal["valid", "test"], Option(help="Which rows of the log.")] = "test",
+    data: NewRows = None,
+    split: Split = "test",
     common_rows: Annotated[
         bool, Option("--common-rows", help="Leave out rows that only some of the runs have.")
     ] = False,
@@ -57,16 +57,12 @@ def compare(
     check_metrics("--guard", guard, task_kinds(runs))
     from paretorank.data.source import as_frame
     from paretorank.evaluation import GateConfig
-    from paretorank.foundation.errors import ConfigError
     from paretorank.foundation.files import write_json
     from paretorank.workflows.compare import CompareRequest, compare_runs  # imports torch
     from paretorank.workflows.preference_notes import preference_notes
     from paretorank.workflows.run_folder import RunFolder
 
-    if not 0.0 < confidence < 1.0:
-        raise ConfigError(
-            f"--confidence must be between 0 and 1, got {confidence}.", hint="0.95 is usual."
-        )
+    _refuse_no_share(confidence)
     request = CompareRequest(
         None if data is None else as_frame(data),
         split,
@@ -77,9 +73,9 @@ def compare(
         confidence,
     )
     folders = [RunFolder(run) for run in runs]
-    for folder in folders:
-        for text in preference_notes(folder, None, is_calibrated=not raw):
-            note(text)
+    notes = (preference_notes(folder, None, is_calibrated=not raw) for folder in folders)
+    for text in itertools.chain.from_iterable(notes):
+        note(text)
     with progress_bars() as listener:
         result = compare_runs(folders, request, twins=twins, listener=listener)
     if out is not None:
@@ -91,3 +87,10 @@ def compare(
         echo_comparison(result)
     if not result.passed:
         raise Exit(GATE_FAILED)
+
+
+def _refuse_no_share(confidence: float) -> None:
+    if not 0.0 < confidence < 1.0:
+        raise ConfigError(
+            f"--confidence must be between 0 and 1, got {confidence}.", hint="0.95 is usual."
+        )

@@ -17,6 +17,14 @@ if TYPE_CHECKING:
     from paretorank.workflows.front_grid import BoundsGrid
 
 
+FrontSplit = Annotated[
+    Literal["valid", "test"], Option(help="Rows to score; keep test rows for what you pick.")
+]
+FrontOut = Annotated[
+    Path | None, Option(help="Folder of front.json, of a plot, and of the runs of a grid.")
+]
+
+
 def front(
     paths: Annotated[
         list[Path],
@@ -30,9 +38,7 @@ def front(
         list[str],
         Option(metavar="TASK.METRIC", help="What is traded; every task's main metric by default."),
     ] = [],
-    split: Annotated[
-        Literal["valid", "test"], Option(help="Rows to score; keep test rows for what you pick.")
-    ] = "valid",
+    split: FrontSplit = "valid",
     points: Annotated[int, Option(min=1, help="Preferences of one run, at most.")] = 11,
     bounds_grid: Annotated[
         int, Option(min=0, help="Train so many PE-LTR runs from CONFIG, at most.")
@@ -47,9 +53,7 @@ def front(
     resamples: Annotated[int, Option(min=0, help="Bootstrap samples behind intervals.")] = 200,
     raw: RawScores = False,
     overrides: Set = [],
-    out: Annotated[
-        Path | None, Option(help="Folder of front.json, of a plot, and of the runs of a grid.")
-    ] = None,
+    out: FrontOut = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the Pareto front of several runs, of one run's preferences, or of PE-LTR's bounds.

@@ -1,5 +1,8 @@
 """`paretorank fuse`: weights of the formula that sorts the lists."""
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 from typer import Exit
 
 from paretorank.cli import fusion_options as options
@@ -7,6 +10,10 @@ from paretorank.cli.console import echo_json, note, progress_bars
 from paretorank.cli.fusion_table import echo_fusion
 from paretorank.cli.names import task_kinds
 from paretorank.cli.options import AsJson, Preference, RunPath, numbers
+
+if TYPE_CHECKING:
+    from paretorank.workflows.fusion_request import FuseRequest
+    from paretorank.workflows.fusion_result import Fusion
 
 GATE_FAILED = 3
 INTERRUPTED = 130  # what a shell makes of Ctrl-C
@@ -41,7 +48,7 @@ def fuse(
     from paretorank.workflows.fusion_request import FuseRequest, parse_wishes
 
     if onnx is not None:
-        from paretorank.workflows.fusion_graph import check_graph_path, write_fusion_graph
+        from paretorank.workflows.fusion_graph import check_graph_path
 
         check_graph_path(onnx)
     request = FuseRequest(
@@ -63,19 +70,11 @@ def fuse(
     )
     if kinds := task_kinds([run]):
         parse_wishes(request, tuple(kinds))  # refuses what does not exist, before torch is there
-    from paretorank.workflows.fuse import fuse_run  # imports torch; `--help` must not
-    from paretorank.workflows.preference_notes import preference_notes
-    from paretorank.workflows.run_folder import RunFolder
-
-    for text in preference_notes(RunFolder(run), request.preference):
-        note(text)
-    try:
-        with progress_bars() as listener:
-            found = fuse_run(RunFolder(run), request, out=out, listener=listener)
-    except KeyboardInterrupt:
-        note("interrupted; what was tried is kept, and the same command goes on")
-        raise Exit(INTERRUPTED) from None
+    found = _searched(run, request, out)
     if onnx is not None:
+        from paretorank.workflows.fusion_graph import write_fusion_graph
+        from paretorank.workflows.run_folder import RunFolder
+
         write_fusion_graph(RunFolder(run), onnx, searched_in=out)
         note(f"{onnx}: the formula as an ONNX graph")
     if as_json:
@@ -84,3 +83,18 @@ def fuse(
         echo_fusion(str(run), found)
     if found.missed:
         raise Exit(GATE_FAILED)
+
+
+def _searched(run: Path, request: "FuseRequest", out: Path | None) -> "Fusion":
+    from paretorank.workflows.fuse import fuse_run  # imports torch; `--help` must not
+    from paretorank.workflows.preference_notes import preference_notes
+    from paretorank.workflows.run_folder import RunFolder
+
+    for text in preference_notes(RunFolder(run), request.preference):
+        note(text)
+    try:
+        with progress_bars() as listener:
+            return fuse_run(RunFolder(run), request, out=out, listener=listener)
+    except KeyboardInterrupt:
+        note("interrupted; what was tried is kept, and the same command goes on")
+        raise Exit(INTERRUPTED) from None

@@ -1,7 +1,7 @@
 """Options that several commands share."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from typer import Argument, Option
 
@@ -11,6 +11,11 @@ ConfigPath = Annotated[Path, Argument(help="TOML file that describes the run.", 
 RunPath = Annotated[Path, Argument(help="Folder of a finished run.", metavar="RUN")]
 AsJson = Annotated[bool, Option("--json", help="Print the result as JSON.")]
 NoCalibration = Annotated[bool, Option("--no-calibration", help="Scores as the model gives them.")]
+NewRows = Annotated[
+    Path | None, Option(help="New rows with labels; the log's own split by default.")
+]
+Split = Annotated[Literal["valid", "test"], Option(help="Which rows of the log.")]
+Confidence = Annotated[float, Option(help="Of the intervals, between 0 and 1.")]
 RawScores = Annotated[
     bool, Option("--raw", help="Scores as models give them, also where a run is calibrated.")
 ]

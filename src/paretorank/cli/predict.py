@@ -49,11 +49,7 @@ def predict(
     from paretorank.workflows.preference_notes import preference_notes
     from paretorank.workflows.run_folder import RunFolder
 
-    if out.suffix not in {".parquet", ".csv"} or out.absolute() == data.absolute():
-        raise ConfigError(
-            f"--out {out} is the input, or ends neither in .parquet nor in .csv.",
-            hint="For instance: --out scores.parquet.",
-        )
+    _refuse_unwritable(out, data)
     chosen = _preferred(preference, preference_columns)
     folder = RunFolder(run)
     fusion = read_fusion(folder.fusion_path) if fused else None
@@ -82,6 +78,14 @@ def predict(
         echo_json({"out": str(out), "rows": len(scores), "columns": scores.columns})
     else:
         echo(f"{out}: {len(scores):,} rows, columns {', '.join(scores.columns)}")
+
+
+def _refuse_unwritable(out: Path, data: Path) -> None:
+    if out.suffix not in {".parquet", ".csv"} or out.absolute() == data.absolute():
+        raise ConfigError(
+            f"--out {out} is the input, or ends neither in .parquet nor in .csv.",
+            hint="For instance: --out scores.parquet.",
+        )
 
 
 def _preferred(

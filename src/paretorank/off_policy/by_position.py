@@ -13,7 +13,7 @@ Shapes: N rows, K positions.
 from typing import Final
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from paretorank.off_policy.log import check_lengths
 from paretorank.off_policy.result import (
@@ -66,37 +66,26 @@ def estimate_by_position(
     logged = _examined(position, examination)
     wanted = _examined(target_position, examination[:n_places])
     codes, place = np.unique(request, return_inverse=True)
-    unknown = (wanted > 0.0) & ~(logged > 0.0)
-    if unknown.any():
-        return Refusal(
-            f"Overlap is missing: {unknown.mean():.0%} of the rows were shown where nobody looks, "
-            "and the target policy would show them where somebody does.",
-            None,
-        )
+    if ((wanted > 0.0) & ~(logged > 0.0)).any():
+        return _unseen((wanted > 0.0) & ~(logged > 0.0))
     weight = np.divide(wanted, logged, out=np.zeros(len(wanted)), where=logged > 0.0)
-    is_wanted = wanted > 0.0
     overlap = overlap_of(
-        weight[is_wanted],
+        weight[wanted > 0.0],
         _covered(place, target_position, wanted, examination[:n_places]),
-        rows_per_request=max(int(is_wanted.sum()), 1) / max(len(codes), 1),
+        rows_per_request=max((wanted > 0.0).sum(), 1) / max(len(codes), 1),
     )
     refusal = refusal_of(overlap, has_mean_one=False)
     if refusal is not None:
         return refusal
     terms = np.bincount(place, weights=weight * reward, minlength=len(codes))
-    cluster = np.arange(len(codes))
-    if user is not None:
-        first = np.unique(place, return_index=True)[1]
-        cluster = np.unique(user[first], return_inverse=True)[1]
     value = float(terms.mean())
-    counted = reward * (position <= n_places)
-    shown = np.bincount(place, weights=counted, minlength=len(codes)).astype(np.float64)
+    shown = np.bincount(place, reward * (position <= n_places), len(codes)).astype(np.float64)
     return estimate_of(
         "position",
         value,
         terms - value,
         logged=shown,
-        cluster=cluster,
+        cluster=_clusters(place, user),
         overlap=overlap,
         confidence=confidence,
     )
@@ -148,6 +137,22 @@ def estimate_examination(
         examined = np.bincount(where, weights=looked) / np.bincount(where, weights=shown)
         liked = np.bincount(who, weights=fond) / np.bincount(who, weights=shown)
     return examined / examined.max()
+
+
+def _unseen(unknown: Bool[np.ndarray, " N"]) -> Refusal:
+    return Refusal(
+        f"Overlap is missing: {unknown.mean():.0%} of the rows were shown where nobody looks, and "
+        "the target policy would show them where somebody does.",
+        None,
+    )
+
+
+def _clusters(
+    place: Int[np.ndarray, " N"], user: Int[np.ndarray, " N"] | None
+) -> Int[np.ndarray, " G"]:
+    """Return the user of each request, or the request itself, numbered from 0."""
+    codes, first = np.unique(place, return_index=True)
+    return codes if user is None else np.unique(user[first], return_inverse=True)[1]
 
 
 def _examined(

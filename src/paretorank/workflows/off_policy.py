@@ -28,6 +28,7 @@ from paretorank.off_policy import (
 )
 from paretorank.workflows.calibrated import read_calibration, score_as_served
 from paretorank.workflows.fusion_formulas import log_columns
+from paretorank.workflows.fusion_result import read_fusion
 from paretorank.workflows.fusion_rows import FusionRows, fusion_rows
 from paretorank.workflows.ingest import ingest_request
 from paretorank.workflows.off_policy_request import (
@@ -45,6 +46,7 @@ from paretorank.workflows.off_policy_rows import (
     numbers_of,
     places_of,
 )
+from paretorank.workflows.preference_notes import preference_notes
 from paretorank.workflows.run_folder import RunFolder
 
 Answer = ValueEstimate | Refusal
@@ -161,6 +163,7 @@ def off_policy_run(
     case = _Case(folder, config, request, question, log.columns, rows, first)
     report = _by_position(case) if request.position is not None else _by_propensity(case)
     notes = _position_notes(request.position, config, fixed)
+    notes += tuple(_preference_notes(folder, request))
     calibrated = not request.is_raw and read_calibration(folder) is not None
     return replace(report, is_calibrated=calibrated, notes=(*notes, *report.notes))
 
@@ -188,6 +191,11 @@ def _position_notes(
     if hidden and (config.features[hidden].column or hidden) == position:
         return ()
     return (f"{position} is an input of the model; every row was scored as if shown at the top",)
+
+
+def _preference_notes(folder: RunFolder, request: OffPolicyRequest) -> list[str]:
+    fusion = read_fusion(folder.fusion_path) if request.fused else None
+    return preference_notes(folder, None, is_calibrated=not request.is_raw, fusion=fusion)
 
 
 def _by_position(case: _Case) -> OffPolicyReport:

@@ -89,11 +89,10 @@ def first_place(frame: pl.LazyFrame, column: str) -> int:
     """Return what the log calls the top: 0 if that occurs, else 1.
 
     Raises:
-        DataError: there is no such column.
+        DataError: there is no such column, or it holds no numbers.
     """
     require_columns(frame, {column: "--position"})
-    if not frame.collect_schema()[column].is_numeric():
-        return 1  # refused where the rows are read
+    numbers_of(collect(frame.select(column).head(0))[column], "--position")
     return 0 if collect(frame.select((pl.col(column) == 0).any()))[0, 0] else 1
 
 
