@@ -16,6 +16,11 @@ of weightings for everybody, on validation rows; `per group` is the best of a gr
 for each group: the most that weights per row may win. Losses are squared distances from the
 expected answer on fresh rows; lower is better. Differences to `global` are paired by seed, with
 95 % intervals of Student's t.
+
+What theory says: the shortest mix of single rows' gradients weighs tasks by the inverse variances
+of their answers. So PAPERec wins in `differ`, loses in `opposed`, and in `hidden` and `agree` only
+the noise of its weights may cost something. Towers are linear: one that bends may lie flat where
+the representation does not serve its task, and short gradients then are no sign of clear answers.
 """
 
 import argparse
