@@ -1,15 +1,16 @@
 """What balancing costs: a step with each kind of balancer, relative to a step of the plain sum.
 
-    python benchmarks/balance.py [--folder build/bench] [--tasks 2 4 8] [--rounds 7] [--json]
+    python benchmarks/balance.py [--folder build/bench] [--tasks 2 4 8] [--rounds 5] [--json]
 
 The model is the mixture of experts of `speed.py` on the same log, with more tasks made up from its
 columns. All balancers step one and the same model in one process, in turns: first the plain sum,
 then each of the others, step after step. A round compares medians of its steps; the table shows the
-median over rounds, and the lowest and highest. "diagnosis" is a look at the gradients of all tasks
-alone, which is taken every 200 steps by default. Memory is the peak of a process of its own while
-it steps (Linux only). A peer, TorchJD, steps a plain PyTorch network of the same shape, relative to
-its own plain sum. On a machine that has other work to do, `--clock processor --threads 1` counts
-the time that a step computed.
+median over rounds, the lowest and highest, and the limit. "diagnosis" is a look at the gradients of
+all tasks, shared out over the 200 steps between two. Memory is the peak of a process of its own
+while it steps (Linux only). With four tasks two peers, TorchJD and LibMTL, step a plain PyTorch
+network of the same shape in the same turns, relative to their own plain sums; LibMTL is installed
+into the folder, and said to be absent where that fails. On a machine that has other work to do,
+`--clock processor --threads 1` counts the time that a step computed.
 """
 
 import argparse
@@ -29,7 +30,9 @@ import numpy as np
 import polars as pl
 import torch
 import workload
+from balance_table import LOOK, PLAIN, Row, memory_row, shown, time_row
 from peers.jacobians import PlainNetwork
+from peers.libmtl import libmtl_steps, load_libmtl
 
 from paretorank.config import RunConfig, load_config
 from paretorank.data.batch import Batch
@@ -41,7 +44,6 @@ from paretorank.training.step import backward_step
 from paretorank.workflows.ingest import prepare
 from paretorank.workflows.train import build
 
-PLAIN, LOOK = "plain sum", "diagnosis"
 BALANCERS = {
     PLAIN: "equal",
     "uncertainty": "uncertainty",
@@ -53,7 +55,8 @@ BALANCERS = {
 }
 MADE_UP = tuple(f"like{at}" for at in range(6))
 CLOCKS = {"wall": time.perf_counter, "processor": time.process_time}
-PARTS = ("steps", "peer", "memory")
+PARTS = ("steps", "peers", "memory")
+PEER_TASKS = 4
 N_BATCHES = 16
 WARM_STEPS = 3
 Step = Callable[[int], object]
@@ -182,21 +185,14 @@ def _alone(given: argparse.Namespace) -> None:
     print(int(peak) / 1024)
 
 
-def _show(title: str, found: Mapping[str, Sequence[float]]) -> None:
-    print(f"\n{title}")
-    for name, values in found.items():
-        middle = statistics.median(values)
-        print(f"  {name:28s} {middle:5.2f}x ({min(values):.2f} to {max(values):.2f})", flush=True)
-
-
 def main() -> None:
-    """Print one table per number of tasks, then the peer's, then memory."""
+    """Print one table: all numbers of tasks, peers, memory."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
     parser.add_argument("--tasks", type=int, nargs="+", default=[2, 4, 8])
     parser.add_argument("--balancers", nargs="+", choices=BALANCERS, default=list(BALANCERS))
-    parser.add_argument("--rounds", type=int, default=7)
-    parser.add_argument("--steps", type=int, default=8, help="of each balancer in a round")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--steps", type=int, default=6, help="of each balancer in a round")
     parser.add_argument("--batch", type=int, default=2048)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
@@ -210,41 +206,47 @@ def main() -> None:
     if given.alone:
         _alone(given)
         return
-    report = measured(given)
+    rows = measured(given)
     if given.json:
-        print(json.dumps(report, indent=1))
+        print(json.dumps([row.facts() for row in rows], indent=1))
         return
     load = ", ".join(f"{each:.1f}" for each in os.getloadavg())
-    print(f"{given.threads} threads, {given.clock} clock, load {load}; {given.rounds} rounds")
-    for title, found in report.items():
-        _show(title, found)
+    print(f"batch {given.batch}, {given.threads} threads, {given.clock} clock, load {load}")
+    print(f"medians of {given.rounds} rounds of {given.steps} steps, relative to the plain sum")
+    print("\n".join(shown(rows)))
 
 
-def measured(given: argparse.Namespace) -> dict[str, dict[str, list[float]]]:
-    """Return ratios by table and row."""
+def measured(given: argparse.Namespace) -> list[Row]:
+    """Return all ratios."""
     names = [PLAIN, *(name for name in given.balancers if name != PLAIN)]
-    report: dict[str, dict[str, list[float]]] = {}
+    rows: list[Row] = []
     for n_tasks in given.tasks if given.parts != ["memory"] else []:
         competition = Competition(given.folder, n_tasks, given.batch)
-        ours = {name: competition.step(BALANCERS[name]) for name in names}
-        ours[LOOK] = competition.look
-        theirs: dict[str, Step] = {}
-        if "peer" in given.parts:
-            theirs = PlainNetwork(competition.model, competition.batches).steps()
-        rounds = race({**ours, **theirs}, given.rounds, given.steps, CLOCKS[given.clock])
-        own = ratios([{name: each[name] for name in ours} for each in rounds], PLAIN)
-        report[f"{n_tasks} tasks, batch {given.batch}: seconds of a step / plain sum"] = own
-        if theirs:
-            first = next(iter(theirs))
-            peer = ratios([{name: each[name] for name in theirs} for each in rounds], first)
-            report[f"{n_tasks} tasks, TorchJD: seconds of a step / its plain sum"] = peer
+        teams = [{name: competition.step(BALANCERS[name]) for name in names}]
+        teams[0][LOOK] = competition.look
+        if "peers" in given.parts and n_tasks == PEER_TASKS:
+            teams += peers(competition, given.folder)
+        everybody = {name: step for team in teams for name, step in team.items()}
+        rounds = race(everybody, given.rounds, given.steps, CLOCKS[given.clock])
+        for team in teams:
+            first = next(iter(team))
+            found = ratios([{name: each[name] for name in team} for each in rounds], first)
+            rows += [time_row(name, n_tasks, found[name]) for name in team if name != first]
     if "memory" in given.parts:
         most = max(given.tasks)
         sizes = {n: peak_memory(given.folder, BALANCERS[n], most, given.batch) for n in names}
-        report[f"{most} tasks: peak memory / plain sum"] = {
-            name: [size / sizes[PLAIN]] for name, size in sizes.items()
-        }
-    return report
+        rows += [memory_row(n, most, size / sizes[PLAIN]) for n, size in sizes.items()][1:]
+    return rows
+
+
+def peers(competition: Competition, folder: Path) -> list[dict[str, Step]]:
+    """Return the steps of each peer, its plain sum first."""
+    model, batches = competition.model, competition.batches
+    teams: list[dict[str, Step]] = [PlainNetwork(model, batches).steps()]
+    if load_libmtl(folder / "LibMTL"):
+        return [*teams, libmtl_steps(model, batches)]
+    print("LibMTL is absent: it could not be installed.", file=sys.stderr)
+    return teams
 
 
 if __name__ == "__main__":

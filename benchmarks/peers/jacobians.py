@@ -51,9 +51,9 @@ class PlainNetwork(nn.Module):
     def steps(self) -> dict[str, Callable[[int], object]]:
         """Return the plain sum, and the two places."""
         return {
-            "plain sum of the peer": lambda at: self._step(at, self._plain),
-            "TorchJD, representation": lambda at: self._step(at, self._at_representation),
-            "TorchJD, parameters": lambda at: self._step(at, self._at_parameters),
+            "TorchJD: plain sum": lambda at: self._step(at, self._plain),
+            "TorchJD: UPGrad, representation": lambda at: self._step(at, self._at_representation),
+            "TorchJD: UPGrad, parameters": lambda at: self._step(at, self._at_parameters),
         }
 
     def _step(self, at: int, descend: Callable[[Tensor, list[Tensor]], None]) -> None:

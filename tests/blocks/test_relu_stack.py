@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from typing_extensions import override
 
-from paretorank.blocks.relu_stack import relu_stack
+from paretorank.blocks.relu_stack import relu_stack, row_gradient
 
 
 def layers(dims: tuple[int, ...]) -> tuple[list[Tensor], list[Tensor]]:
@@ -102,3 +102,41 @@ def test_gradients_of_single_layers_are_those_of_all() -> None:
     for leaf, gradient in zip(leaves, whole, strict=True):
         (alone,) = torch.autograd.grad(total, leaf, retain_graph=True)
         assert torch.equal(alone, gradient)
+
+
+def test_a_gradient_of_the_rows_that_is_known_takes_no_product() -> None:
+    weights, biases = layers((4, 3, 2))
+    x, first = pre_activation(4), torch.ones(12, dtype=torch.float64).requires_grad_()
+    made = relu_stack(x * first, weights, biases, 3).transpose(0, 1)
+    place = row_gradient(made, [first])
+    assert place is not None
+    parts = made.sum(), made.square().sum()
+    known = [torch.autograd.grad(part, place.edge, retain_graph=True)[0] for part in parts]
+    total = 0.5 * parts[0] + 2.0 * parts[1]
+    (expected,) = torch.autograd.grad(total, first, retain_graph=True)
+    place.will_be(0.5 * known[0] + 2.0 * known[1])
+    with Products() as products:
+        (found,) = torch.autograd.grad(total, first, retain_graph=True)
+    assert products.n == 0
+    torch.testing.assert_close(found, expected)
+
+
+def test_layers_get_their_gradient_although_that_of_the_rows_is_known() -> None:
+    weights, biases = layers((4, 2))
+    first = torch.ones(12, dtype=torch.float64).requires_grad_()
+    total = relu_stack(pre_activation(4) * first, weights, biases, 3).sum()
+    whole = torch.autograd.grad(total, [first, *weights], retain_graph=True)
+    place = row_gradient(total, [first])
+    assert place is not None
+    place.will_be(torch.zeros(5, 12, dtype=torch.float64))
+    for one, other in zip(torch.autograd.grad(total, [first, *weights]), whole, strict=True):
+        assert torch.equal(one, other)
+
+
+def test_there_is_no_place_where_passes_to_the_parameters_do_not_come_by() -> None:
+    weights, biases = layers((4, 2))
+    first = torch.ones(12, dtype=torch.float64).requires_grad_()
+    made = relu_stack(pre_activation(4) * first, weights, biases, 3)
+    assert row_gradient(made, weights) is None
+    assert row_gradient(made + first.sum(), [first]) is None
+    assert row_gradient(first, [first]) is None

@@ -181,6 +181,47 @@ def test_gradients_at_parameters_are_those_of_autograd(
     assert torch.allclose(found.gramian(), jacobian @ jacobian.T, rtol=1e-9)
 
 
+TWO_LAYERS: list[ArchitectureConfig] = [
+    MMoEConfig(n_experts=2, expert_dims=(8, 6)),
+    DSelectKConfig(n_experts=2, expert_dims=(8, 6)),
+    AttentionMMoEConfig(n_experts=2, expert_dims=(8, 6)),
+]
+
+
+@pytest.mark.parametrize("relations", [UnrelatedConfig(), AITMConfig()], ids=["none", "aitm"])
+@pytest.mark.parametrize("architecture", TWO_LAYERS, ids=NAME)
+def test_the_pass_to_tables_is_the_same_when_it_is_foretold(
+    architecture: ArchitectureConfig, relations: RelationConfig
+) -> None:
+    model = build(architecture, relations)
+    result, cut = run(model)
+    others = [*model.embedding_parameters(), *model.towers.parameters()]
+    weights = torch.tensor([0.5, 2.0, 3.0], dtype=torch.float64)
+    total = result.losses @ weights
+    expected = torch.autograd.grad(total, others, retain_graph=True)
+    found = at_parameters(result.losses, ALL, cut, model.shared_parameters())
+    assert found.rows is not None
+    found.rows.foretell(weights)
+    for one, other in zip(torch.autograd.grad(total, others), expected, strict=True):
+        assert torch.allclose(one.to_dense(), other.to_dense(), rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize("architecture", [*MIXING[4:], *OTHERS], ids=NAME)
+def test_nothing_is_foretold_where_tasks_own_layers_of_the_experts(
+    architecture: ArchitectureConfig,
+) -> None:
+    model = build(architecture)
+    result, cut = run(model)
+    assert at_parameters(result.losses, ALL, cut, model.shared_parameters()).rows is None
+
+
+def test_one_layer_is_passed_without_a_look_at_the_rows_below_it() -> None:
+    model = build(MIXING[2])
+    result, cut = run(model)
+    last = model.architecture.last_shared_layer()
+    assert at_parameters(result.losses, ALL, cut, last).rows is None
+
+
 def test_absent_tasks_have_no_row() -> None:
     result, cut = run(build(MIXING[2]))
     tasks = torch.tensor([0, 2])

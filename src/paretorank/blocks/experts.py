@@ -19,6 +19,7 @@ from paretorank.blocks.dropout import Dropout
 from paretorank.blocks.expert_norm import ExpertNorm
 from paretorank.blocks.grouped_rows import GroupedRows, Rows, linear
 from paretorank.blocks.linear import uniform_parameter
+from paretorank.blocks.padded_linear import padded_linear
 from paretorank.blocks.relu_stack import relu_stack
 
 
@@ -139,8 +140,10 @@ def run_experts(
 
 def _first_layer(x: Rows | Float[Tensor, "E B D"], layers: ExpertLayers, n_experts: int) -> Tensor:
     """Return the first layer, [B, E * H] of one input and [E, B, H] of many."""
-    if isinstance(x, GroupedRows) or x.ndim == 2:  # noqa: PLR2004 - a matrix
+    if isinstance(x, GroupedRows):
         return linear(x, layers.first_weight, layers.first_bias)
+    if x.ndim == 2:  # noqa: PLR2004 - a matrix
+        return padded_linear(x, layers.first_weight, layers.first_bias)
     weight = layers.first_weight.view(n_experts, -1, x.shape[2])
     return torch.baddbmm(layers.first_bias.view(n_experts, 1, -1), x, weight.mT)
 

@@ -3,6 +3,7 @@
 Shapes: P present tasks.
 """
 
+import functools
 from collections.abc import Sequence
 
 import torch
@@ -61,11 +62,10 @@ def gradients_at(at: Place, passes: Passes, parameters: Sequence[nn.Parameter]) 
     """
     if at == "representation":
         return _side_by_side([representation_gradients(given, passes.tasks) for given in passes])
-    found: list[Tensor] = []
-    for given in passes:
-        taken = at_parameters(given.result.losses, passes.tasks, given.cut, parameters).by_tensor
-        found = [a + b for a, b in zip(found, taken, strict=True)] if found else list(taken)
-    return WrittenGradients(tuple(found))
+    taken = (
+        at_parameters(given.result.losses, passes.tasks, given.cut, parameters) for given in passes
+    )
+    return functools.reduce(WrittenGradients.plus, taken)
 
 
 def representation_gradients(given: Pass, tasks: Int[Tensor, " P"]) -> TaskGradients:

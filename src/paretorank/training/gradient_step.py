@@ -54,7 +54,7 @@ def gramian_step(
         torch.tensordot(weight, grad, dims=1)
         for weight, grad in zip(combined, gradients.by_tensor, strict=True)  # type: ignore[union-attr]
     ]
-    _descend_elsewhere(passes, overall, parameters, directions)
+    _descend_elsewhere(passes, overall, parameters, directions, gradients)
     return overall
 
 
@@ -81,7 +81,7 @@ def jacobian_step(
         sizes = [parameter.numel() for parameter in parameters]
         pairs = zip(direction.split(sizes), parameters, strict=True)
         directions = [a.view_as(b) for a, b in pairs]
-        _descend_elsewhere(passes, static_weights, parameters, directions)
+        _descend_elsewhere(passes, static_weights, parameters, directions, gradients)
     weights = torch.zeros_like(static_weights)
     nearest = _nearest(scaled.double(), direction.double())
     weights[tasks] = nearest.to(weights) * static_weights[tasks]
@@ -160,6 +160,7 @@ def _descend_elsewhere(
     weights: Float[Tensor, " T"],
     parameters: Sequence[nn.Parameter],
     directions: Sequence[Tensor],
+    gradients: TaskGradients,
 ) -> None:
     """Give shared parameters their directions, and all others the gradient of the weighted sum.
 
@@ -168,7 +169,10 @@ def _descend_elsewhere(
     shared = {id(parameter) for parameter in parameters}
     others = [p for p in passes.model.parameters() if p.requires_grad and id(p) not in shared]
     grads = [a.detach().to(b) for a, b in zip(directions, parameters, strict=True)]
+    rows = gradients.rows if isinstance(gradients, WrittenGradients) else None
     for given in passes:
+        if rows is not None and given.result.auxiliary is None:
+            rows.foretell(weights[passes.tasks])
         added = given.auxiliary_gradients(parameters)
         grads = [grad + more for grad, more in zip(grads, added, strict=True)]
         torch.autograd.backward(given.weighted(weights), inputs=others)

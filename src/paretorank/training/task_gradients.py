@@ -17,6 +17,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from paretorank.blocks.relu_stack import RowGradient, row_gradient
 from paretorank.model.cut import Cut
 
 
@@ -47,11 +48,37 @@ class MixedGradients:
 
 
 @dataclass(frozen=True)
+class RowGradients:
+    """The gradients of all tasks by the rows that the experts read, and where they belong."""
+
+    place: RowGradient
+    of_tasks: tuple[Tensor, ...]
+    """[B, H] each."""
+
+    def foretell(self, weights: Float[Tensor, " P"]) -> None:
+        """Let the backward pass of the weighted sum of these losses find its gradient here.
+
+        It then goes through the experts without a product. Nothing else may be added to the sum.
+        """
+        total = torch.zeros_like(self.of_tasks[0])
+        for weight, grad in zip(weights.tolist(), self.of_tasks, strict=True):
+            total.add_(grad, alpha=weight)
+        self.place.will_be(total)
+
+
+@dataclass(frozen=True)
 class WrittenGradients:
     """Gradients at some tensors, written out."""
 
     by_tensor: tuple[Tensor, ...]
     """[P, ...] each."""
+    rows: RowGradients | None = None
+    """On the way to parameters these were computed too, if the graph has such a place."""
+
+    def plus(self, other: "WrittenGradients") -> "WrittenGradients":
+        """Return the sum of gradients at the same tensors, from different graphs."""
+        pairs = zip(self.by_tensor, other.by_tensor, strict=True)
+        return WrittenGradients(tuple(a + b for a, b in pairs))
 
     def row_gramians(self) -> Float[Tensor, "B P P"]:
         """Return the inner products of the gradients of every row of the only tensor."""
@@ -109,13 +136,22 @@ def at_parameters(
         parameters: the shared ones; a task that does not reach one has gradient 0 there.
     """
     outputs, seeds = _starts(losses[tasks], tasks, cut)
-    rows = [
+    place = None if cut.experts is None else row_gradient(cut.experts, parameters)
+    edges = [] if place is None else [place.edge]
+    passes = [
         torch.autograd.grad(
-            outputs, parameters, seed, retain_graph=True, allow_unused=True, materialize_grads=True
+            outputs,
+            [*parameters, *edges],  # type: ignore[arg-type] # it takes them side by side
+            seed,
+            retain_graph=True,
+            allow_unused=True,
+            materialize_grads=True,
         )
         for seed in seeds
     ]
-    return WrittenGradients(tuple(torch.stack(each) for each in zip(*rows, strict=True)))
+    by_tensor = list(zip(*passes, strict=True))
+    rows = None if place is None else RowGradients(place, by_tensor.pop())
+    return WrittenGradients(tuple(torch.stack(each) for each in by_tensor), rows)
 
 
 def _starts(
