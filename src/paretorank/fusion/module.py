@@ -4,6 +4,10 @@ The operations are those of `paretorank.fusion.arrays`, one for one, in float64:
 by less than float32 can tell apart must not become ties. Ranks compare all pairs of rows, so the
 graph has no sorting, and the batch is one request.
 
+A runtime of the exported graph may compute powers and logs of equal scores with another last digit,
+and ranks of those then tell tied rows apart. `paretorank.fusion.onnx_graph` writes graphs that do
+not; ranks of columns are right in both.
+
 Shapes: N rows of one request, T columns.
 """
 
