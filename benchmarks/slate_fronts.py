@@ -26,7 +26,7 @@ import argparse
 import math
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -102,21 +102,20 @@ class Cell:
 
 
 def cells() -> list[Cell]:
-    """Return all runs of one seed, the most needed first; `separate` at one half is plain, too."""
-    first, second, third = [], [], []
+    """Return all runs of one seed; the even one of `separate` is the plain run."""
+    found, longer = [], 5 * EPOCHS
     for network, kinds in KINDS.items():
         for share in TRAINED[:, 0].tolist():
             bounds = toml({"click": 0.8 * share, "like": 0.8 * (1 - share)})
             pe_ltr = (f"balancer={{kind='pe_ltr', bounds={bounds}}}",)
-            first.append(Cell(network, "separate", weighted(share), share))
-            first.append(Cell(network, "bounds", pe_ltr, share))
-        first += [Cell(network, f"told {kind}", told(kind)) for kind in kinds]
-        second += [Cell(network, "plain", weighted(0.5), offset=100 * k) for k in range(5)]
-        longer = 5 * EPOCHS
-        second.append(Cell(network, f"told {kinds[-1]}", told(kinds[-1]), epochs=longer))
-        third.append(Cell(network, "plain", weighted(0.5), epochs=longer))
-    third += [Cell("roomy", "plain", weighted(0.5), n_rows=size) for size in SIZES[1:]]
-    return [*first, *second, *third]
+            found.append(Cell(network, "separate", weighted(share), share))
+            found.append(Cell(network, "bounds", pe_ltr, share))
+        found += [Cell(network, f"told {kind}", told(kind)) for kind in kinds]
+        found.append(Cell(network, f"told {kinds[-1]}", told(kinds[-1]), epochs=longer))
+    plain = Cell("roomy", "plain", weighted(0.5))
+    found += [replace(plain, n_rows=size) for size in SIZES[1:]]
+    found += [replace(plain, offset=100 * k) for k in range(1, 5)]
+    return [*found, replace(plain, epochs=longer)]
 
 
 def weighted(share: float) -> tuple[str, ...]:

@@ -36,9 +36,10 @@ from jaxtyping import Float
 from scipy.stats import t as student
 
 from paretorank.datasets.feed_slates import Slates
-from paretorank.pareto import least_misery
+from paretorank.pareto import least_misery, simplex_lattice
 
-TRUTH, PLAIN = "the truth", f"plain, {N_ROWS} rows, {EPOCHS} epochs"
+TRUTH, ONE_ORDER = "the truth", "the truth, one order for all weights"
+PLAIN = f"plain, {N_ROWS} rows, {EPOCHS} epochs"
 
 Gains = Sequence[Float[np.ndarray, "R C T"]]
 """Predictions for each weight."""
@@ -76,18 +77,23 @@ def rows_of(results: Path, seed: int, network: str) -> Iterator[Row]:
             by_method.setdefault((cell.method, cell.n_rows, cell.epochs), []).append(cell)
     for (method, n_rows, epochs), found in by_method.items():
         name = f"{method}, {n_rows} rows, {epochs} epochs"
-        seconds = sum(took[cell.name] for cell in found)
+        seconds = [took[cell.name] for cell in found]
         every = [scores(results, cell, seed) for cell in found]
+        if method == "separate":
+            even = int(np.argmin([abs((cell.share or 0) - 0.5) for cell in found]))
+            plain = Row(PLAIN, every[even], 1, seconds[even])
+            yield plain
         if found[0].share is not None:
             shares = np.array([cell.share for cell in found])
             near = [int(np.abs(shares - weight).argmin()) for weight in GRID[:, 0]]
-            yield Row(name, [every[at][0] for at in near], len(found), seconds)
-            continue
-        times = epochs / EPOCHS * n_rows / N_ROWS
-        yield Row(name, every[0], times, took[found[0].name])
-        if len(found) > 1:
-            mean = list(np.mean(every, axis=0))
-            yield Row(f"{method}, mean of {len(found)} runs", mean, len(found), seconds)
+            yield Row(name, [every[at][0] for at in near], len(found), sum(seconds))
+        elif found[0].offset:
+            mean = np.mean([plain.gains, *every], axis=0)
+            n = 1 + len(found)
+            yield Row(f"plain, mean of {n} runs", list(mean), n, plain.seconds + sum(seconds))
+        else:
+            times = epochs / EPOCHS * n_rows / N_ROWS
+            yield Row(name, every[0], times, seconds[0])
 
 
 def scores(results: Path, cell: Cell, seed: int) -> list[np.ndarray]:
@@ -104,7 +110,8 @@ def collected(results: Path, seeds: Sequence[int], network: str) -> dict[str, Fo
         start = random_order(slates)
         truth = Row(TRUTH, [slates.gain] * len(GRID), 0, 0)
         best = values(slates, truth.gains, GRID).max(axis=0)
-        for row in (truth, *rows_of(results, seed, network)):
+        fixed = Row(ONE_ORDER, [one_order(seed)] * len(GRID), 0, 0)
+        for row in (truth, fixed, *rows_of(results, seed, network)):
             points = values(slates, row.gains, GRID)
             way = (points - start) / (best - start)
             pick = least_misery(-points)
@@ -115,6 +122,15 @@ def collected(results: Path, seeds: Sequence[int], network: str) -> dict[str, Fo
             one.facts.append([way[0, 0], way[-1, 1], alike, worse, row.seconds])
             one.points.append(way)
     return table
+
+
+def one_order(seed: int) -> Float[np.ndarray, "R C T"]:
+    """Return predictions that sort by the true value for one weight, the one that covers most."""
+    slates = slates_of(seed)
+    scaled = simplex_lattice(2, 101) / slates.gain.mean(axis=(0, 1))
+    alone = [covered(seed, slates.value(slates.gain @ weight)[None]) for weight in scaled]
+    worth = slates.gain @ scaled[int(np.argmax(alone))]
+    return np.stack([worth, worth], axis=2)
 
 
 def random_order(slates: Slates) -> Float[np.ndarray, " T"]:
@@ -186,6 +202,7 @@ def plot(results: Path, seeds: Sequence[int], shown: Mapping[str, str], path: Pa
 SHOWN = {
     TRUTH: "the truth",
     PLAIN: "one plain run, fused",
+    f"plain, {9 * N_ROWS} rows, {EPOCHS} epochs": "one plain run, nine times the rows",
     "plain, mean of 5 runs": "mean of five plain runs, fused",
     f"separate, {N_ROWS} rows, {EPOCHS} epochs": "five separate runs",
     f"bounds, {N_ROWS} rows, {EPOCHS} epochs": "five PE-LTR runs",
