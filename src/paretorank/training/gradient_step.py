@@ -19,6 +19,7 @@ from paretorank.balancing import (
     SeenGradients,
     SeenRows,
 )
+from paretorank.balancing.shortest_solution import shortest_solution
 from paretorank.foundation.errors import TrainingError
 from paretorank.losses import reduce_losses
 from paretorank.training.gradient_places import (
@@ -106,8 +107,7 @@ def _descend_with_change(
 def _nearest(jacobian: Float[Tensor, "P N"], direction: Float[Tensor, " N"]) -> Float[Tensor, " P"]:
     """Return the shortest weights whose combination of gradients is nearest to a direction."""
     gramian, products = jacobian @ jacobian.T, jacobian @ direction
-    solved = torch.linalg.lstsq(gramian, products.unsqueeze(1), rcond=SAME, driver="gelsd")
-    return solved.solution.flatten()
+    return shortest_solution(gramian, products.unsqueeze(1), cut_off=SAME).flatten()
 
 
 def row_step(

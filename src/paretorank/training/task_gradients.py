@@ -164,7 +164,8 @@ def _starts(
     the mixtures of all tasks for each of them.
     """
     if not cut.is_separable:
-        return (present,), ((seed,) for seed in torch.eye(len(tasks), dtype=present.dtype))
+        unit = torch.eye(len(tasks), dtype=present.dtype, device=present.device)
+        return (present,), ((seed,) for seed in unit)
     (grad,) = torch.autograd.grad(present.sum(), cut.h, retain_graph=True)
     if cut.experts is None or cut.mixing is None:
         return (cut.h,), ((_only(grad[:, task], grad, task),) for task in tasks.tolist())
