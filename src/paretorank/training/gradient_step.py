@@ -169,10 +169,11 @@ def _descend_elsewhere(
     grads = [a.detach().to(b) for a, b in zip(directions, parameters, strict=True)]
     rows = gradients.rows if isinstance(gradients, WrittenGradients) else None
     for given in passes:
-        if rows is not None and given.result.auxiliary is None:
+        if given.result.auxiliary is not None:
+            added = given.auxiliary_gradients(parameters)
+            grads = [grad + more for grad, more in zip(grads, added, strict=True)]
+        elif rows is not None:
             rows.foretell(weights[passes.tasks])
-        added = given.auxiliary_gradients(parameters)
-        grads = [grad + more for grad, more in zip(grads, added, strict=True)]
         torch.autograd.backward(given.weighted(weights), inputs=others)
     for parameter, grad in zip(parameters, grads, strict=True):
         parameter.grad = grad

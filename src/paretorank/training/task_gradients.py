@@ -60,8 +60,9 @@ class RowGradients:
 
         It then goes through the experts without a product. Nothing else may be added to the sum.
         """
-        total = torch.zeros_like(self.of_tasks[0])
-        for weight, grad in zip(weights.tolist(), self.of_tasks, strict=True):
+        first, *others = weights.tolist()
+        total = first * self.of_tasks[0]
+        for weight, grad in zip(others, self.of_tasks[1:], strict=True):
             total.add_(grad, alpha=weight)
         self.place.will_be(total)
 
