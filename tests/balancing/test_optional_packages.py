@@ -32,9 +32,7 @@ def bare(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("config", "package"),
     [
-        (CAGradConfig(), "cvxpy, clarabel"),
         (NashMTLConicConfig(), "cvxpy, ecos"),
-        (CRMOGMConfig(of=CAGradConfig()), "cvxpy"),
     ],
 )
 def test_a_missing_package_is_named_with_the_command_that_installs_it(
@@ -46,7 +44,9 @@ def test_a_missing_package_is_named_with_the_command_that_installs_it(
 
 
 @pytest.mark.usefixtures("bare")
-@pytest.mark.parametrize("config", [UPGradConfig(), DualProjConfig(), CRMOGMConfig()])
+@pytest.mark.parametrize(
+    "config", [UPGradConfig(), DualProjConfig(), CAGradConfig(), CRMOGMConfig()]
+)
 def test_the_default_choices_need_no_further_package(config: GradientSection) -> None:
     if isinstance(config, CRMOGMConfig):
         assert build(config, 3).inner.n_failures == 0

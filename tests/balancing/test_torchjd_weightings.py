@@ -57,7 +57,7 @@ def test_dual_proj_helps_every_task_and_is_near_its_regularized_value(
 def test_cagrad_has_its_pinned_direction(case: dict[str, Any], c: str) -> None:
     jacobian = double(case["jacobian"])
     weights = weights_of(CAGradConfig(c=float(c)), jacobian)
-    assert_close(weights @ jacobian, case["cagrad"][c], 1e-4)
+    assert_close(weights @ jacobian, case["cagrad"][c], 1e-6)
 
 
 @each_case
@@ -99,7 +99,8 @@ def test_pcgrad_has_its_pinned_sum(case: dict[str, Any], monkeypatch: pytest.Mon
         (AlignedMTLConfig(), aggregation.AlignedMTL(), 1e-9),
         (AlignedMTLConfig(scale_mode="rmse"), aggregation.AlignedMTL(scale_mode="rmse"), 1e-9),
         (AlignedMTLConfig(scale_mode="median"), aggregation.AlignedMTL(scale_mode="median"), 1e-9),
-        (CAGradConfig(c=0.3), aggregation.CAGrad(c=0.3), 1e-5),
+        # Its conic solver stops where the problem's value is right to 1e-8, directions to 1e-4.
+        (CAGradConfig(c=0.3), aggregation.CAGrad(c=0.3), 2e-4),
         (DualProjConfig(), aggregation.DualProj(), 2e-3),
         (FairGradConfig(alpha=2.0), aggregation.FairGrad(alpha=2.0), 1e-5),
         (FairGradConfig(alpha=0.0), aggregation.FairGrad(alpha=0.0), 1e-9),

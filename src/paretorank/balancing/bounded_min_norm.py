@@ -18,6 +18,7 @@ from jaxtyping import Float, Float64
 from torch import Tensor
 
 from paretorank.balancing.min_norm import min_norm_weights
+from paretorank.balancing.shortest_solution import shortest_solution
 from paretorank.balancing.simplex import project_onto_simplex
 from paretorank.foundation.errors import ConfigError
 
@@ -86,5 +87,4 @@ def _relaxed(
     system = torch.nn.functional.pad(scaled, (0, 1, 0, 1), value=1.0)
     system[..., -1, -1] = 0.0
     right = torch.nn.functional.pad(-(scaled @ bounds), (0, 1), value=free)[..., None]
-    solved = torch.linalg.lstsq(system, right, rcond=RELATIVE_CUT_OFF, driver="gelsd").solution
-    return solved[..., :n_tasks, 0]
+    return shortest_solution(system, right, cut_off=RELATIVE_CUT_OFF)[..., :n_tasks, 0]

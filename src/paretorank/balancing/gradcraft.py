@@ -25,6 +25,7 @@ from paretorank.balancing.gradient_balancer import (
     SeenGradients,
 )
 from paretorank.balancing.moving_lengths import move, relaxed_factors
+from paretorank.balancing.shortest_solution import shortest_solution
 
 RELATIVE_CUT_OFF = 1e-12  # of singular values that are 0 but for rounding
 
@@ -78,6 +79,6 @@ def craft(gramian: Float[Tensor, "P P"], *, agreement: float) -> Float[Tensor, "
         if len(rivals):
             missing = (wanted[task] - gramian[task])[rivals, None]
             system = gramian[rivals][:, rivals]
-            found = torch.linalg.lstsq(system, missing, rcond=RELATIVE_CUT_OFF, driver="gelsd")
-            weights[task, rivals] = found.solution.flatten()
+            found = shortest_solution(system, missing, cut_off=RELATIVE_CUT_OFF)
+            weights[task, rivals] = found.flatten().to(weights)
     return weights

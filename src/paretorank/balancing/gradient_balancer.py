@@ -86,7 +86,7 @@ class GramianBalancer(nn.Module, ABC):
         total = weights.mean(dim=0) if self.weighs_tensors else weights
         self.weights[seen.tasks] = total.to(self.weights)
         spread = weights.new_zeros(*weights.shape[:-1], len(self.task_names))
-        spread[..., seen.tasks] = weights
+        spread[..., seen.tasks.to(spread.device)] = weights  # solvers may answer from the CPU
         return spread.to(self.weights)
 
     @abstractmethod

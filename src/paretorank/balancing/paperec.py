@@ -123,7 +123,8 @@ class PAPERec(RowBalancer):
         """
         self._check_begun()
         if observed is None:
-            observed = torch.ones(len(state), len(self.task_names), dtype=torch.bool)
+            shape = len(state), len(self.task_names)
+            observed = torch.ones(shape, dtype=torch.bool, device=state.device)
         weights: Tensor = self.policy(self.moments(state), observed)
         return weights
 

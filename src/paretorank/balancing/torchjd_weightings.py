@@ -9,7 +9,7 @@ Shapes: T tasks, P present tasks.
 
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from jaxtyping import Float
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
@@ -19,6 +19,7 @@ from torchjd.aggregation import Weighting
 from typing_extensions import override
 
 from paretorank.balancing.base import BalancedTasks, by_task
+from paretorank.balancing.cagrad import ExactCAGrad
 from paretorank.balancing.dual_cone import ExactProjector
 from paretorank.balancing.gradient_balancer import PeriodicSection
 from paretorank.balancing.guarded_balancer import (
@@ -27,7 +28,6 @@ from paretorank.balancing.guarded_balancer import (
     ScaledGramian,
     new_seed,
 )
-from paretorank.balancing.optional_packages import require_packages
 from paretorank.foundation.errors import ConfigError
 
 
@@ -65,11 +65,10 @@ class WeightingConfig(PeriodicSection):
     """What the stateless weightings have in common."""
 
     kind: str
-    needs_packages: ClassVar[tuple[str, ...]] = ()
 
     @abstractmethod
     def weighting(self, preference: Float[Tensor, " P"]) -> Weighting:
-        """Return TorchJD's object for as many tasks as the preference has."""
+        """Return what finds the weights of as many tasks as the preference has."""
 
     @abstractmethod
     def guard(self) -> Guard:
@@ -85,7 +84,6 @@ class WeightingConfig(PeriodicSection):
 
     @override
     def make(self, tasks: BalancedTasks) -> PresentWeights:
-        require_packages(self.kind, self.needs_packages)
         self.refuse_few_tasks(len(tasks.names))
         wished = by_task(self.preferences(), tasks.names, key="preference", default=1.0)
         return PresentWeights(self, tasks.names, preference=wished, seed=new_seed(tasks.generator))
@@ -143,16 +141,17 @@ class CAGradConfig(_WithoutPreference):
 
     Source: Liu et al., Conflict-Averse Gradient Descent for Multi-task Learning, NeurIPS 2021,
         algorithm 1.
+    We deviate from TorchJD: the weights are exact to rounding, rather than to 1e-4, and need no
+    solver of conic programs.
     """
 
     kind: Literal["cagrad"] = "cagrad"
-    needs_packages: ClassVar[tuple[str, ...]] = ("cvxpy", "clarabel")
     c: NonNegativeFloat = 0.4
     """Radius of the ball, in lengths of the mean; 0 is the mean, the paper uses 0.2 to 0.5."""
 
     @override
     def weighting(self, preference: Float[Tensor, " P"]) -> Weighting:
-        return aggregation.CAGradWeighting(c=self.c)
+        return ExactCAGrad(self.c)
 
     @override
     def guard(self) -> Guard:

@@ -93,7 +93,8 @@ def _spread(
     """Return the Gramians of all tasks, NaN for those that are absent."""
     shape = (*gramians.shape[:-2], n_tasks, n_tasks)
     spread = torch.full(shape, torch.nan, dtype=torch.float64)
-    spread[..., tasks.unsqueeze(1), tasks] = gramians.double().cpu()
+    places = tasks.cpu()
+    spread[..., places.unsqueeze(1), places] = gramians.double().cpu()
     return spread
 
 

@@ -19,6 +19,7 @@ from paretorank.balancing import (
     SeenGradients,
     SeenRows,
 )
+from paretorank.balancing.shortest_solution import shortest_solution
 from paretorank.foundation.errors import TrainingError
 from paretorank.losses import reduce_losses
 from paretorank.training.gradient_places import (
@@ -106,8 +107,7 @@ def _descend_with_change(
 def _nearest(jacobian: Float[Tensor, "P N"], direction: Float[Tensor, " N"]) -> Float[Tensor, " P"]:
     """Return the shortest weights whose combination of gradients is nearest to a direction."""
     gramian, products = jacobian @ jacobian.T, jacobian @ direction
-    solved = torch.linalg.lstsq(gramian, products.unsqueeze(1), rcond=SAME, driver="gelsd")
-    return solved.solution.flatten()
+    return shortest_solution(gramian, products.unsqueeze(1), cut_off=SAME).flatten()
 
 
 def row_step(
@@ -171,10 +171,11 @@ def _descend_elsewhere(
     grads = [a.detach().to(b) for a, b in zip(directions, parameters, strict=True)]
     rows = gradients.rows if isinstance(gradients, WrittenGradients) else None
     for given in passes:
-        if rows is not None and given.result.auxiliary is None:
+        if given.result.auxiliary is not None:
+            added = given.auxiliary_gradients(parameters)
+            grads = [grad + more for grad, more in zip(grads, added, strict=True)]
+        elif rows is not None:
             rows.foretell(weights[passes.tasks])
-        added = given.auxiliary_gradients(parameters)
-        grads = [grad + more for grad, more in zip(grads, added, strict=True)]
         torch.autograd.backward(given.weighted(weights), inputs=others)
     for parameter, grad in zip(parameters, grads, strict=True):
         parameter.grad = grad

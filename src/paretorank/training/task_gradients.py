@@ -60,8 +60,9 @@ class RowGradients:
 
         It then goes through the experts without a product. Nothing else may be added to the sum.
         """
-        total = torch.zeros_like(self.of_tasks[0])
-        for weight, grad in zip(weights.tolist(), self.of_tasks, strict=True):
+        first, *others = weights.tolist()
+        total = first * self.of_tasks[0]
+        for weight, grad in zip(others, self.of_tasks[1:], strict=True):
             total.add_(grad, alpha=weight)
         self.place.will_be(total)
 
@@ -164,7 +165,8 @@ def _starts(
     the mixtures of all tasks for each of them.
     """
     if not cut.is_separable:
-        return (present,), ((seed,) for seed in torch.eye(len(tasks), dtype=present.dtype))
+        unit = torch.eye(len(tasks), dtype=present.dtype, device=present.device)
+        return (present,), ((seed,) for seed in unit)
     (grad,) = torch.autograd.grad(present.sum(), cut.h, retain_graph=True)
     if cut.experts is None or cut.mixing is None:
         return (cut.h,), ((_only(grad[:, task], grad, task),) for task in tasks.tolist())
