@@ -72,11 +72,7 @@ def fuse(
         parse_wishes(request, tuple(kinds))  # refuses what does not exist, before torch is there
     found = _searched(run, request, out)
     if onnx is not None:
-        from paretorank.workflows.fusion_graph import write_fusion_graph
-        from paretorank.workflows.run_folder import RunFolder
-
-        write_fusion_graph(RunFolder(run), onnx, searched_in=out)
-        note(f"{onnx}: the formula as an ONNX graph")
+        _write_graph(run, onnx, out)
     if as_json:
         echo_json(found.to_json())
     else:
@@ -98,3 +94,11 @@ def _searched(run: Path, request: "FuseRequest", out: Path | None) -> "Fusion":
     except KeyboardInterrupt:
         note("interrupted; what was tried is kept, and the same command goes on")
         raise Exit(INTERRUPTED) from None
+
+
+def _write_graph(run: Path, onnx: Path, out: Path | None) -> None:
+    from paretorank.workflows.fusion_graph import write_fusion_graph
+    from paretorank.workflows.run_folder import RunFolder
+
+    write_fusion_graph(RunFolder(run), onnx, searched_in=out)
+    note(f"{onnx}: the formula as an ONNX graph")
