@@ -7,6 +7,7 @@ from torch import Tensor
 from paretorank.blocks.autocast import autocast_inputs
 from paretorank.blocks.gates import mix_experts
 from paretorank.blocks.grouped_rows import GroupedRows, Groups, linear
+from paretorank.blocks.padded_linear import padded_linear
 from paretorank.blocks.relu_stack import relu_stack
 
 
@@ -33,7 +34,12 @@ def grouped() -> tuple[Tensor, list[Tensor]]:
     return linear(x, weight, bias), [own, shared, weight, bias]
 
 
-@pytest.mark.parametrize("made", [mixed, stacked, grouped])
+def padded() -> tuple[Tensor, list[Tensor]]:
+    x, weight, bias = drawn(6, 3), drawn(8, 3), drawn(8)
+    return padded_linear(x, weight, bias), [x, weight, bias]
+
+
+@pytest.mark.parametrize("made", [mixed, stacked, grouped, padded])
 def test_values_and_gradients_are_near_those_of_full_precision(made: object) -> None:
     def run(enabled: bool) -> tuple[Tensor, list[Tensor]]:
         with torch.autocast("cpu", torch.bfloat16, enabled=enabled):

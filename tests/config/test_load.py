@@ -488,3 +488,11 @@ def test_weights_of_rows_can_be_told_apart_by_a_categorical_feature_only(tmp_pat
     error = refusal(tmp_path, MINIMAL + chosen.replace("user_id", "user"))
     assert "ranker.toml: `balancer.segment` must name a categorical feature" in str(error)
     assert error.hint == "Did you mean 'user_id'?"
+
+
+def test_micro_batches_are_refused_with_the_file_where_rows_are_weighed_together(
+    tmp_path: Path,
+) -> None:
+    chosen = '[balancer]\nkind = "paperec"\n[training]\nmicro_batch_size = 64\n'
+    with pytest.raises(ConfigError, match=r"ranker\.toml: `training\.micro_batch_size` = 64"):
+        load(tmp_path, chosen)

@@ -30,7 +30,7 @@ from paretorank.balancing.base import BalancerSection
 from paretorank.balancing.gradient_balancer import Place
 from paretorank.data.batch import Batch
 from paretorank.foundation.errors import ConfigError, TrainingError
-from paretorank.relations import AITMConfig
+from paretorank.relations import AITMConfig, ESCM2Config, ESMMConfig, RelationConfig
 from paretorank.training.diagnosis import diagnose
 from paretorank.training.passes import MicroBatches, passes_of, refuse_micro_batches
 from paretorank.training.step import StepResult, backward_step
@@ -54,8 +54,9 @@ def step(
     *,
     size: int | None,
     batch: Batch | None = None,
+    relations: RelationConfig | None = None,
 ) -> tuple[StepResult, dict[str, Tensor]]:
-    network, balancer = build(architecture).train(), balancer_of(config)
+    network, balancer = build(architecture, relations).train(), balancer_of(config)
     ones = torch.tensor([1.0, 0.5, 2.0], dtype=torch.float64)
     batch = batch or rows()
     result = backward_step(
@@ -72,9 +73,10 @@ def assert_like_whole(
     *,
     size: int,
     batch: Batch | None = None,
+    relations: RelationConfig | None = None,
 ) -> None:
-    found, grads = step(config, architecture, size=size, batch=batch)
-    whole, expected = step(config, architecture, size=None, batch=batch)
+    found, grads = step(config, architecture, size=size, batch=batch, relations=relations)
+    whole, expected = step(config, architecture, size=None, batch=batch, relations=relations)
     assert torch.allclose(found.losses, whole.losses, rtol=1e-12, equal_nan=True)
     assert torch.allclose(found.weights, whole.weights, rtol=1e-7, equal_nan=True)
     assert grads.keys() == expected.keys()
@@ -147,10 +149,14 @@ def test_penalties_of_gates_count_by_their_rows() -> None:
         assert torch.allclose(grad, whole[name], rtol=1e-9, atol=1e-12), name
 
 
-def test_relations_may_tie_towers_together() -> None:
-    network = build(MMOE, AITMConfig())
-    passes = MicroBatches(network, rows(), n_rows=6, seed=1, with_cut=True)
-    assert torch.allclose(passes.losses, network.training_losses(rows()).losses, equal_nan=True)
+@pytest.mark.parametrize(
+    "relations", [AITMConfig(), ESMMConfig(), ESCM2Config(), ESCM2Config(estimator="dr")]
+)
+@pytest.mark.parametrize("config", [EqualConfig(), UPGradConfig(at="parameters")])
+def test_what_relations_add_counts_by_its_own_rows(
+    relations: RelationConfig, config: BalancerSection
+) -> None:
+    assert_like_whole(config, size=7, relations=relations)
 
 
 def test_dropout_draws_the_same_in_all_runs_over_the_rows() -> None:

@@ -13,7 +13,7 @@ import torch
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from paretorank.balancing import EqualConfig, RowSection, refuse_unknown_segment
+from paretorank.balancing import BalancedTasks, EqualConfig, RowSection, refuse_unknown_segment
 from paretorank.config.run import RunConfig
 from paretorank.evaluation import Monitor
 from paretorank.foundation.errors import ConfigError
@@ -31,6 +31,7 @@ from paretorank.tasks import (
     refuse_scattered_requests,
     refuse_unknown_durations,
 )
+from paretorank.training.passes import refuse_micro_batches
 
 _VALUE_LENGTH = 60
 _MAX_DEPTH = 20
@@ -81,11 +82,9 @@ def _refuse_unfit_balancer(config: RunConfig) -> None:
     """Build the balancer for nothing: it refuses settings that do not fit the tasks."""
     if isinstance(config.balancer, RowSection) and config.balancer.segment is not None:
         refuse_unknown_segment(config.balancer.segment, config.features)
-    config.balancer.build(
-        task_names=list(config.tasks),
-        balance_factors=torch.ones(len(config.tasks)),
-        generator=torch.Generator().manual_seed(0),
-    )
+    factors, generator = torch.ones(len(config.tasks)), torch.Generator().manual_seed(0)
+    balancer = config.balancer.make(BalancedTasks(tuple(config.tasks), factors, generator))
+    refuse_micro_batches(config.training.micro_batch_size, balancer)
 
 
 def _check_position(config: RunConfig) -> None:

@@ -34,12 +34,18 @@ class TrainingLosses:
     """Mean over the rows that count; NaN for a task without any."""
     present: Bool[Tensor, " T"]
     """Whether a task has any row that counts."""
-    auxiliary: Float[Tensor, ""] | None
-    """Added to the balanced total as it is."""
+    gates: Float[Tensor, ""] | None
+    """What gates add to the balanced total."""
     rows: RowLosses
-    """The losses that were averaged."""
+    """The losses that were averaged, and what the relation adds."""
     cut: Cut | None = None
     """Where the shared part ended, if it was asked for."""
+
+    @property
+    def auxiliary(self) -> Float[Tensor, ""] | None:
+        """Return what is added to the balanced total as it is."""
+        terms = [term for term in (self.rows.auxiliary, self.gates) if term is not None]
+        return torch.stack(terms).sum() if terms else None
 
 
 @dataclass(frozen=True)
@@ -113,10 +119,8 @@ class MultiTaskRanker(nn.Module):
         rows = replace(rows, observed=rows.observed | waiting)
         present = (rows.observed & (batch.weight > 0).unsqueeze(1)).any(dim=0)
         losses = reduce_losses(rows.losses, rows.observed, batch.weight)
-        terms = [rows.auxiliary, self.architecture.auxiliary_loss()]
-        auxiliary = [term for term in terms if term is not None]
-        total = torch.stack(auxiliary).sum() if auxiliary else None
-        return TrainingLosses(outputs, losses, present, total, rows, done.cut)
+        gates = self.architecture.auxiliary_loss()
+        return TrainingLosses(outputs, losses, present, gates, rows, done.cut)
 
     def task_losses(self, batch: Batch) -> Float[Tensor, " T"]:
         """Return the mean loss of each task over the rows that count; NaN without any."""

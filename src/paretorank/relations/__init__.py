@@ -8,6 +8,7 @@ from paretorank.relations.aitm import AITM, AITMConfig
 from paretorank.relations.base import (
     Dependencies,
     Generation,
+    Penalties,
     Related,
     Relation,
     RelationSection,
@@ -42,6 +43,7 @@ __all__ = [
     "JointEvents",
     "ParentLogit",
     "ParentLogitConfig",
+    "Penalties",
     "Related",
     "Relation",
     "RelationConfig",

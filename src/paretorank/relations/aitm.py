@@ -26,9 +26,9 @@ from pydantic import NonNegativeFloat
 from torch import Tensor, nn
 
 from paretorank.blocks import uniform_parameter
-from paretorank.losses import reduce_losses
 from paretorank.relations.base import (
     Dependencies,
+    Penalties,
     Related,
     Relation,
     RelationSection,
@@ -92,8 +92,9 @@ class AITM(Relation):
         scores = seen.logits.sigmoid()
         excess = F.relu(scores[:, self._children] - scores[:, self._parents])
         both = seen.observed[:, self._children] & seen.observed[:, self._parents]
-        means = reduce_losses(excess, both, seen.weight).nan_to_num(nan=0.0)
-        return RowLosses(losses, seen.observed, self.config.calibrator_weight * means.sum())
+        factor = self.config.calibrator_weight
+        penalties = Penalties.of(excess, both, seen.weight, factor=factor)
+        return RowLosses(losses, seen.observed, penalties)
 
 
 def weigh_by_own_scores(

@@ -11,10 +11,12 @@ from abc import ABC
 from dataclasses import dataclass
 from typing import ClassVar
 
+import torch
 from jaxtyping import Bool, Float
 from torch import Tensor, nn
 
 from paretorank.foundation.section import Section
+from paretorank.losses import reduce_losses
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,30 @@ class Related:
 
 
 @dataclass(frozen=True)
+class Penalties:
+    """Means over rows, added to the balanced total, outside of all balancing."""
+
+    means: Float[Tensor, " N"]
+    """0 without any row that counts."""
+    masses: Float[Tensor, " N"]
+    """The weight of the rows of each mean."""
+
+    @classmethod
+    def of(
+        cls,
+        values: Float[Tensor, "B N"],
+        counted: Bool[Tensor, "B N"],
+        weight: Float[Tensor, " B"],
+        *,
+        factor: float,
+    ) -> "Penalties":
+        """Return the weighted means over the rows that count, times a factor."""
+        means = reduce_losses(values, counted, weight).nan_to_num(nan=0.0)
+        masses = torch.where(counted, weight.unsqueeze(1), 0.0).sum(dim=0)
+        return cls(factor * means, masses)
+
+
+@dataclass(frozen=True)
 class RowLosses:
     """The losses of every row and task, and which of them count."""
 
@@ -99,8 +125,12 @@ class RowLosses:
     """Finite everywhere; what does not count has no meaning."""
     observed: Bool[Tensor, "B T"]
     """The rows over which each task's loss is averaged; may be more than those of its label."""
-    auxiliary: Float[Tensor, ""] | None = None
-    """Added to the balanced total, outside of all balancing."""
+    penalties: Penalties | None = None
+
+    @property
+    def auxiliary(self) -> Float[Tensor, ""] | None:
+        """Return what is added to the balanced total, outside of all balancing."""
+        return None if self.penalties is None else self.penalties.means.sum()
 
 
 @dataclass(frozen=True)

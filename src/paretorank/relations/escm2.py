@@ -29,8 +29,14 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from paretorank.blocks import uniform_parameter
-from paretorank.losses import reduce_losses
-from paretorank.relations.base import Dependencies, Related, RelationSection, RowLosses, Seen
+from paretorank.relations.base import (
+    Dependencies,
+    Penalties,
+    Related,
+    RelationSection,
+    RowLosses,
+    Seen,
+)
 from paretorank.relations.entire_space import EntireSpace
 
 
@@ -64,8 +70,8 @@ class ESCM2(EntireSpace):
     """Adds losses weighted by inverse propensity to those of joint events."""
 
     effective_rows: Tensor
-    """(sum w)^2 / (sum w^2) of the weights w of each such task's rows in the last training batch;
-    0 before and without any."""
+    """(sum w)^2 / (sum w^2) of the weights w of each such task's rows among the last that the
+    network was trained on; 0 before and without any."""
 
     def __init__(
         self, config: ESCM2Config, graph: Dependencies, in_dim: int, generator: torch.Generator
@@ -97,19 +103,20 @@ class ESCM2(EntireSpace):
         weights = self._weights(seen, selected.to(losses.dtype), known.to(losses.dtype))
         # Own losses of other rows may be of any size; a weight of 0 must not meet infinity.
         own = torch.where(selected, self.events.own(losses), 0.0)
-        corrected, auxiliary = weights * own, None
+        corrected, penalties = weights * own, None
         if seen.imputed is not None:
             guess = self.events.own(seen.imputed)
             fixed = guess.detach()
             corrected = fixed + weights * (own - fixed)
-            guessing = reduce_losses(weights * (own.detach() - guess).square(), known, seen.weight)
-            auxiliary = self.config.lambda_cvr * guessing.nan_to_num(nan=0.0).sum()
+            errors = weights * (own.detach() - guess).square()
+            factor = self.config.lambda_cvr
+            penalties = Penalties.of(errors, known, seen.weight, factor=factor)
         joint = self.events.losses(seen.logits, happened)
         combined = self.config.lambda_cvr * corrected + self.config.lambda_global * joint
         return RowLosses(
             self.events.replace(losses, combined),
             self.events.replace(seen.observed, known),
-            auxiliary,
+            penalties,
         )
 
     def watched(self) -> dict[str, Float[Tensor, " T"]]:

@@ -24,6 +24,7 @@ from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.seeds import derive_seed
 from paretorank.model.cut import Cut
 from paretorank.model.ranker import MultiTaskRanker, TrainingLosses
+from paretorank.relations import Penalties
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class MicroBatches(Passes):
     """A pass for every so many rows, made anew whenever it is asked for.
 
     Random parts draw the same again, and only the first run with gradients moves running
-    statistics; these, and losses that compare rows, see one micro-batch at a time.
+    statistics. What is no mean over rows is that of one micro-batch at a time: these statistics,
+    the load balance of gates, self-normalised weights of ESCM2, losses that compare rows.
     """
 
     def __init__(
@@ -118,7 +120,10 @@ class MicroBatches(Passes):
         pairs = zip(found, self._parts, strict=True)
         mass = torch.stack([_mass(result, part) for result, part in pairs])
         total = mass.sum(dim=0)
-        self._shares = mass / total.where(total > 0, 1.0)
+        self._shares = _shares(mass)
+        penalties = [each.rows.penalties for each in found if each.rows.penalties is not None]
+        masses = [each.masses for each in penalties]
+        self._penalty_shares = _shares(torch.stack(masses)) if masses else None
         contributions = [self._contribution(at, result) for at, result in enumerate(found)]
         self.present = total > 0
         self.losses = torch.stack(contributions).sum(dim=0).where(self.present, torch.nan)
@@ -134,11 +139,18 @@ class MicroBatches(Passes):
 
     def _pass(self, at: int) -> Pass:
         part, result = self._parts[at], self._run(at, with_cut=self._with_cut)
-        share = len(part) / len(self.outputs)
-        auxiliary = None if result.auxiliary is None else result.auxiliary * share
+        gates = None if result.gates is None else result.gates * len(part) / len(self.outputs)
+        rows = replace(result.rows, penalties=self._penalties(at, result))
         losses = self._contribution(at, result)
-        whole = replace(result, losses=losses, present=self.present, auxiliary=auxiliary)
-        return Pass(part, whole)
+        contributed = replace(result, losses=losses, present=self.present, gates=gates, rows=rows)
+        return Pass(part, contributed)
+
+    def _penalties(self, at: int, result: TrainingLosses) -> Penalties | None:
+        """Return what a micro-batch adds to the means over the batch."""
+        found = result.rows.penalties
+        if found is None or self._penalty_shares is None:
+            return found
+        return replace(found, means=found.means * self._penalty_shares[at])
 
     def _contribution(self, at: int, result: TrainingLosses) -> Float[Tensor, " T"]:
         """Return what the losses of a micro-batch add to those of the batch."""
@@ -188,6 +200,12 @@ def buffers_kept(model: nn.Module) -> Iterator[None]:
     yield
     for name, buffer in model.named_buffers():
         buffer.copy_(before[name])
+
+
+def _shares(mass: Float[Tensor, "parts N"]) -> Float[Tensor, "parts N"]:
+    """Return the share of each part in the mass of all; 0 where there is none."""
+    total = mass.sum(dim=0)
+    return mass / total.where(total > 0, 1.0)
 
 
 def _mass(result: TrainingLosses, part: Batch) -> Float[Tensor, " T"]:

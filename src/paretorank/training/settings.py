@@ -38,8 +38,9 @@ class TrainingConfig(Section):
     micro_batch_size: PositiveInt | None = None
     """Most rows of a batch that are in the network at one time, where memory is short. A step is
     that of the whole batch (its losses, its gradients, one balancing, one optimizer step) and costs
-    a forward pass more, two with balancers that look at gradients. Losses that compare the rows of
-    a request compare those of one micro-batch."""
+    a forward pass more, two with balancers that look at gradients. What is no mean over
+    rows is that of one micro-batch at a time: batch normalisation (HoME), the load balance of
+    gates, self-normalised weights of ESCM2, losses that compare the rows of a request."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network's products in training. With bfloat16, weights, losses, optimizers and
     balancers stay in float32; no scaling of losses is needed. It pays on accelerators that have it;

@@ -117,8 +117,8 @@ def at_representation(
         return MixedGradients(grad.index_select(1, tasks), cut.mixing.detach()[:, tasks])
     if cut.experts is None or cut.mixing is None:
         return WrittenGradients((_one_by_one(present, cut.x),))
-    mixing = cut.mixing.detach().mT
     of_mixtures = _one_by_one(present, cut.h)
+    mixing = cut.mixing.detach().mT.to(of_mixtures.dtype)
     return WrittenGradients((torch.stack([mixing @ each for each in of_mixtures]),))
 
 
