@@ -114,6 +114,18 @@ def test_fewer_places_bring_less_and_chances_of_a_look_can_be_given(
     assert second.overlap.effective_size > 0.8 * second.overlap.n_requests
 
 
+def test_places_without_a_chance_of_a_look_count_neither_for_the_log_nor_for_the_order(
+    trained: TrainedRun, fresh: tuple[pl.DataFrame, pl.DataFrame]
+) -> None:
+    wishes = {"position": "position", "rows": fresh[0].lazy(), "formulas": ("0 - position",)}
+    report = asked(trained, **wishes, examination=(1.0, 0.9, 0.8), n_places=5)
+    top = asked(trained, **wishes, examination=(1.0, 0.9, 0.8), n_places=3)
+    found = known(report.orders[0].answers["position"])
+    assert report.logged == pytest.approx(found.logged)
+    assert report.logged == pytest.approx(top.logged)
+    assert report.logged < fresh[0]["is_click"].sum() / (len(fresh[0]) / SIZE)
+
+
 def test_the_value_of_a_choice_holds_the_truth_by_every_estimator(
     trained: TrainedRun, fresh: tuple[pl.DataFrame, pl.DataFrame]
 ) -> None:

@@ -204,7 +204,9 @@ def _by_position(case: _Case) -> OffPolicyReport:
     _refuse_nothing(kept, case.question.reward)
     place = places_of(case.columns[str(request.position)], case.first)
     lists = LoggedLists(rows.request[kept], place[kept], case.reward[kept], rows.cluster[kept])
-    looks = _looks(case)
+    looks, n_places = _looks(case), request.n_places
+    if not isinstance(looks, Refusal):
+        n_places = min(n_places or len(looks), len(looks))
 
     def answers(formula: Formula) -> dict[str, Answer]:
         if isinstance(looks, Refusal):
@@ -216,12 +218,12 @@ def _by_position(case: _Case) -> OffPolicyReport:
             lists.reordered(rows.fused(formula)()[kept]),
             looks,
             user=lists.user,
-            n_places=request.n_places,
+            n_places=n_places,
             confidence=request.confidence,
         )
         return {"position": found}
 
-    report = _report(case, answers, lists.total(request.n_places), kept)
+    report = _report(case, answers, lists.total(n_places), kept)
     if isinstance(looks, Refusal):
         return report
     notes = report.notes if request.examination else (*report.notes, _FITTED)
