@@ -155,6 +155,17 @@ def test_users_widen_the_interval_if_their_requests_are_alike() -> None:
     assert together.high - together.low > 1.5 * (alone.high - alone.low)
 
 
+def test_one_user_gives_no_number() -> None:
+    log = simulated(400)
+    found = estimate(log, user=np.full(len(log["request"]), 7))
+    assert isinstance(found, Refusal)
+    assert found.reason == "An interval needs 2 users or more, and the log holds 1."
+    assert found.overlap is not None
+    two = estimate(log, user=np.repeat(np.arange(400) % 2, 3))
+    assert isinstance(two, ValueEstimate)
+    assert two.low < two.value < two.high
+
+
 def test_columns_that_cannot_be_are_refused() -> None:
     log = simulated(10)
     with pytest.raises(ValueError, match="`position` must be at least 1"):
