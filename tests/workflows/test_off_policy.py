@@ -211,6 +211,10 @@ def test_scores_are_calibrated_if_the_run_is(trained: TrainedRun, tmp_path: Path
         ({"position": "position", "reward": "clik"}, "--reward must name a task, got 'clik'"),
         ({"position": "position", "by": ("lke",)}, "--by must name a task, got 'lke'"),
         ({"position": "position", "reward": "click", "value": "like=1"}, "both given"),
+        (
+            {"position": "position", "examination": (1.0,), "examination_from": "click"},
+            "--examination and --examination-from are both given",
+        ),
         ({"position": "position", "formulas": ("click^$w",)}, "must not have free weights"),
         ({"position": "position", "formulas": ("is_click",)}, "no column 'is_click'"),
         ({"position": "position", "reward": "watch"}, "labels of 0 and 1 only, not by watch"),

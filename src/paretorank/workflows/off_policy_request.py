@@ -110,6 +110,11 @@ def refuse_contradictions(request: OffPolicyRequest) -> None:
             )
     if request.reward is not None and request.value is not None:
         raise ConfigError("--reward and --value are both given.", hint="Give one of them.")
+    if request.examination and request.examination_from is not None:
+        raise ConfigError(
+            "--examination and --examination-from are both given.",
+            hint="Give the chances that places are looked at, or the task to fit them to.",
+        )
     _refuse_out_of_range(request)
 
 
