@@ -166,6 +166,14 @@ def test_one_user_gives_no_number() -> None:
     assert two.low < two.value < two.high
 
 
+@pytest.mark.parametrize("n_places", [0, -1])
+def test_no_places_are_refused(n_places: int) -> None:
+    log = simulated(100)
+    columns = (log[name] for name in ("request", "position", "reward", "target_position"))
+    with pytest.raises(ValueError, match=f"`n_places` must be at least 1, got {n_places}"):
+        estimate_by_position(*columns, EXAMINATION, n_places=n_places)
+
+
 def test_columns_that_cannot_be_are_refused() -> None:
     log = simulated(10)
     with pytest.raises(ValueError, match="`position` must be at least 1"):

@@ -206,6 +206,7 @@ def test_scores_are_calibrated_if_the_run_is(trained: TrainedRun, tmp_path: Path
         ({"propensity": "hour", "n_places": 3}, "--k does not go with --propensity"),
         ({"propensity": "hour", "examination": (1.0,)}, "--examination does not go"),
         ({"propensity": "hour", "temperature": 0.0}, "--temperature must be above 0"),
+        ({"position": "position", "n_places": 0}, "--k must be at least 1, got 0"),
         ({"position": "position", "confidence": 1.0}, "--confidence must be between"),
         ({"position": "position", "examination": (0.0, 1.0)}, "--examination must hold chances"),
         ({"position": "position", "reward": "clik"}, "--reward must name a task, got 'clik'"),

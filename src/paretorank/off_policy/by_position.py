@@ -55,9 +55,11 @@ def estimate_by_position(
         confidence: share of logs whose interval should hold the true value.
 
     Raises:
-        ValueError: columns differ in length, or a position is below 1.
+        ValueError: columns differ in length, or a position or `n_places` is below 1.
     """
     check_confidence(confidence)
+    if n_places is not None and n_places < 1:
+        raise ValueError(f"`n_places` must be at least 1, got {n_places}.")
     n_places = len(examination) if n_places is None else min(n_places, len(examination))
     columns = {"position": position, "reward": reward, "target_position": target_position}
     check_lengths(len(request), columns)

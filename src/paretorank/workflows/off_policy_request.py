@@ -130,6 +130,11 @@ def _refuse_out_of_range(request: OffPolicyRequest) -> None:
             f"--confidence must be between 0 and 1, got {request.confidence}.",
             hint="0.95 is usual.",
         )
+    if request.n_places is not None and request.n_places < 1:
+        raise ConfigError(
+            f"--k must be at least 1, got {request.n_places}.",
+            hint="Leave it out to count all places.",
+        )
     chances = request.examination
     if chances and not (all(0.0 <= chance <= 1.0 for chance in chances) and chances[0] > 0.0):
         raise ConfigError(
