@@ -126,6 +126,14 @@ def test_places_without_a_chance_of_a_look_count_neither_for_the_log_nor_for_the
     assert report.logged < fresh[0]["is_click"].sum() / (len(fresh[0]) / SIZE)
 
 
+def test_a_task_and_a_formula_of_the_same_name_are_two_orders(trained: TrainedRun) -> None:
+    orders = {"by": ("like", "click"), "formulas": ("like", "like")}
+    report = asked(trained, position="position", examination=(1.0,), **orders)
+    found = {one.name: one.formula for one in report.orders}
+    assert found == {"like": "click * like", "click": "click", "formula like": "like"}
+    assert len(report.orders) == len(found)
+
+
 def test_the_value_of_a_choice_holds_the_truth_by_every_estimator(
     trained: TrainedRun, fresh: tuple[pl.DataFrame, pl.DataFrame]
 ) -> None:

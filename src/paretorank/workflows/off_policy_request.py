@@ -1,7 +1,7 @@
 """What is asked about other rankings, and of which kind the log is."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -189,20 +189,25 @@ def _orders(
     request: OffPolicyRequest, folder: RunFolder, config: RunConfig, known: Sequence[str]
 ) -> dict[str, Formula]:
     found = {name: alone_formula(name, config) for name in request.by}
-    for text in request.formulas:
+    for text in dict.fromkeys(request.formulas):
         formula = parse_formula(text, columns=known, place="--formula")
         if formula.weights:
             raise ConfigError(
                 f"--formula {text}: it must not have free weights, got ${formula.weights[0]}.",
                 hint="Write numbers; `fuse` searches them.",
             )
-        found[text] = formula
+        found[_unused(text, found)] = formula
     if request.fused:
         fusion = read_fusion(folder.fusion_path)
         digest = "" if request.is_raw else calibration_digest(folder)
         fusion.check(digest, weights_digest(folder), folder.fusion_path)
-        found[FUSED] = fusion.formula
+        found[_unused(FUSED, found)] = fusion.formula
     if not found:
         first = request.reward or next(iter(config.tasks))
         found[first] = alone_formula(first, config)
     return found
+
+
+def _unused(name: str, found: Mapping[str, Formula]) -> str:
+    """Return a name that tells an order by a formula from one by a task of the same name."""
+    return name if name not in found else _unused(f"formula {name}", found)
