@@ -106,6 +106,7 @@ def test_one_user_gives_no_number_and_the_gate_fails(ask: Ask, run_folder: Path,
         (["--position", "position", "--by", "clik"], "Did you mean 'click'?"),
         (["--position", "position", "--examination", "1,high"], "is not a list of numbers"),
         (["--position", "position", "--k", "0"], "--k"),
+        (["--position", "position", "--confidence", "1"], "--confidence must be between 0 and 1"),
         (["--propensity", "position"], "several shown rows"),
     ],
 )

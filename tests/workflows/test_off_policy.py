@@ -215,7 +215,6 @@ def test_scores_are_calibrated_if_the_run_is(trained: TrainedRun, tmp_path: Path
         ({"propensity": "hour", "examination": (1.0,)}, "--examination does not go"),
         ({"propensity": "hour", "temperature": 0.0}, "--temperature must be above 0"),
         ({"position": "position", "n_places": 0}, "--k must be at least 1, got 0"),
-        ({"position": "position", "confidence": 1.0}, "--confidence must be between"),
         ({"position": "position", "examination": (0.0, 1.0)}, "--examination must hold chances"),
         ({"position": "position", "reward": "clik"}, "--reward must name a task, got 'clik'"),
         ({"position": "position", "by": ("lke",)}, "--by must name a task, got 'lke'"),
@@ -251,6 +250,13 @@ def test_columns_that_hold_something_else_are_refused(
 ) -> None:
     with pytest.raises(DataError, match=problem):
         asked(trained, **wishes)
+
+
+def test_a_confidence_that_is_no_share_is_refused_before_any_row_is_scored(
+    trained: TrainedRun,
+) -> None:
+    with pytest.raises(ValueError, match="`confidence` must be between 0 and 1, got 1"):
+        asked(trained, position="nowhere", confidence=1.0)
 
 
 def test_an_impossible_propensity_is_refused(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from typer import Exit
 
 from paretorank.cli import fusion_options as options
-from paretorank.cli.console import echo_json, note, progress_bars
+from paretorank.cli.console import GATE_FAILED, echo_json, note, progress_bars
 from paretorank.cli.fusion_table import echo_fusion
 from paretorank.cli.names import task_kinds
 from paretorank.cli.options import AsJson, Preference, RunPath, numbers
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from paretorank.workflows.fusion_request import FuseRequest
     from paretorank.workflows.fusion_result import Fusion
 
-GATE_FAILED = 3
 INTERRUPTED = 130  # what a shell makes of Ctrl-C
 
 

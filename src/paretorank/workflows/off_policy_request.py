@@ -12,6 +12,7 @@ from paretorank.evaluation import VALUE
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
 from paretorank.fusion import Formula, parse_formula
+from paretorank.off_policy.result import check_confidence
 from paretorank.schema import SplitName
 from paretorank.workflows.calibrated import calibration_digest, weights_digest
 from paretorank.workflows.fusion_formulas import alone_formula
@@ -85,6 +86,7 @@ def refuse_contradictions(request: OffPolicyRequest) -> None:
 
     Raises:
         ConfigError: an option is missing, out of range, or does not go with another.
+        ValueError: the confidence is not between 0 and 1.
     """
     if (request.position is None) == (request.propensity is None):
         raise ConfigError(
@@ -119,16 +121,12 @@ def refuse_contradictions(request: OffPolicyRequest) -> None:
 
 
 def _refuse_out_of_range(request: OffPolicyRequest) -> None:
+    check_confidence(request.confidence)
     temperature = request.temperature
     if temperature is not None and not (temperature > 0.0 and math.isfinite(temperature)):
         raise ConfigError(
             f"--temperature must be above 0, got {temperature}.",
             hint="Leave it out for a ranking that shows the highest score.",
-        )
-    if not 0.0 < request.confidence < 1.0:
-        raise ConfigError(
-            f"--confidence must be between 0 and 1, got {request.confidence}.",
-            hint="0.95 is usual.",
         )
     if request.n_places is not None and request.n_places < 1:
         raise ConfigError(
