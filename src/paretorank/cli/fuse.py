@@ -47,9 +47,8 @@ def fuse(
     from paretorank.workflows.fusion_request import FuseRequest, parse_wishes
 
     if onnx is not None:
-        from paretorank.workflows.fusion_graph import check_graph_path
-
-        check_graph_path(onnx)
+        written = {"--formula": formula, "--baseline": baseline}
+        _check_graph(onnx, run, written, baseline_column)
     request = FuseRequest(
         maximise=tuple(maximise),
         at_least=tuple(at_least or ()),
@@ -78,6 +77,17 @@ def fuse(
         echo_fusion(str(run), found)
     if found.missed:
         raise Exit(GATE_FAILED)
+
+
+def _check_graph(onnx: Path, run: Path, written: dict[str, str | None], column: str | None) -> None:
+    """Refuse what no graph may read; any task alone may win, and so may today's formula."""
+    from paretorank.fusion import parse_formula
+    from paretorank.workflows.fusion_graph import check_graph_path
+
+    read = [*task_kinds([run]), *filter(None, [column])]
+    for place, text in written.items():
+        read += parse_formula(text, place=place).columns if text is not None else ()
+    check_graph_path(onnx, read)
 
 
 def _searched(run: Path, request: "FuseRequest", out: Path | None) -> "Fusion":
