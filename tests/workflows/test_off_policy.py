@@ -126,6 +126,23 @@ def test_places_without_a_chance_of_a_look_count_neither_for_the_log_nor_for_the
     assert report.logged < fresh[0]["is_click"].sum() / (len(fresh[0]) / SIZE)
 
 
+def test_rows_without_a_top_place_are_counted_as_the_run_counts_its_log(
+    trained: TrainedRun, fresh: tuple[pl.DataFrame, pl.DataFrame], tmp_path: Path
+) -> None:
+    rows = fresh[0].filter(pl.col("position") > 0)
+    per_place = rows.group_by("position").agg(pl.col("is_click").sum()).sort("position")
+    second = per_place["is_click"][0] / rows["request_id"].n_unique()
+    wishes = {"position": "position", "rows": rows.lazy(), "examination": (1.0, 0.9)}
+    assert asked(trained, **wishes, n_places=1).logged == 0.0
+    assert asked(trained, **wishes, n_places=2).logged == pytest.approx(second)
+    alone = RunFolder(Path(shutil.copytree(trained.folder.path, tmp_path / "run")))
+    text = alone.config_path.read_text()
+    assert "log.parquet" in text
+    alone.config_path.write_text(text.replace("log.parquet", "gone.parquet"))
+    report = off_policy_run(alone, OffPolicyRequest(**wishes, n_places=1))
+    assert report.logged == pytest.approx(second)
+
+
 def test_a_task_and_a_formula_of_the_same_name_are_two_orders(trained: TrainedRun) -> None:
     orders = {"by": ("like", "click"), "formulas": ("like", "like")}
     report = asked(trained, position="position", examination=(1.0,), **orders)

@@ -172,7 +172,14 @@ def _first_place(folder: RunFolder, config: RunConfig, request: OffPolicyRequest
     if request.position is None:
         return 1
     wanted = ingest_request(config, request.rows, split_from=folder.split_from)
-    return first_place(prepare_frame(wanted, with_split=request.rows is None), request.position)
+    first = first_place(prepare_frame(wanted, with_split=False), request.position)
+    if request.rows is None or first == 0:
+        return first
+    try:  # new rows may hold no top place; what the model has learnt from says how it is called
+        learnt = ingest_request(config, split_from=folder.split_from)
+        return first_place(prepare_frame(learnt, with_split=False), request.position)
+    except DataError:  # that log is gone, or has no such column
+        return first
 
 
 def _fixed_position(position: str | None, folder: RunFolder, first: int) -> dict[str, float]:
