@@ -1,6 +1,7 @@
 """`paretorank fuse` and `predict --fused`: results, mistakes, and interruptions."""
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -110,6 +111,23 @@ def test_a_mistake_ends_with_two_and_says_what_to_do(
     assert hint in answer.err
     assert "Traceback" not in answer.err
     assert not out.exists()
+
+
+def test_a_task_that_no_graph_can_read_is_refused_before_the_search(
+    ask: Ask, run_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Path(shutil.copytree(run_folder, tmp_path / "run"))
+    text = (run / "config.toml").read_text()
+    assert "[tasks.long_view]" in text
+    (run / "config.toml").write_text(text.replace("[tasks.long_view]", "[tasks.fused]"))
+    monkeypatch.setattr(Search, "run", lambda *_: pytest.fail("the search has begun"))
+    graph = ("--onnx", tmp_path / "fusion.onnx", "--formula", "click * like^$w")
+    answer = ask("fuse", run, "--maximise", "click.ndcg@10", *graph, *QUICK)
+    assert answer.code == 2
+    assert "No column of an ONNX graph may be called 'fused'" in answer.err
+    assert "Rename the task or the column" in answer.err
+    own = ("--baseline", "click * `fused`")
+    assert "may be called 'fused'" in ask("fuse", run_folder, *METRIC, *graph, *own, *QUICK).err
 
 
 def test_a_folder_of_another_search_is_refused(ask: Ask, run_folder: Path, tmp_path: Path) -> None:

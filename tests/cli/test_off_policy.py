@@ -88,6 +88,16 @@ def test_without_overlap_there_is_no_number_and_the_gate_fails(
     assert "value" not in told.json["orders"][0]["answers"]["dr"]
 
 
+def test_one_user_gives_no_number_and_the_gate_fails(ask: Ask, run_folder: Path, log: Path) -> None:
+    rows = pl.read_parquet(log)
+    path = log.with_name("one-user.parquet")
+    rows.with_columns(user_id=pl.lit(rows["user_id"][0], rows["user_id"].dtype)).write_parquet(path)
+    answer = ask("off-policy", run_folder, "--data", path, "--position", "position")
+    assert answer.code == 3, answer.err
+    assert "no number for click: An interval needs 2 users or more" in answer.out
+    assert "nan" not in answer.out
+
+
 @pytest.mark.parametrize(
     ("options", "problem"),
     [
@@ -96,6 +106,7 @@ def test_without_overlap_there_is_no_number_and_the_gate_fails(
         (["--position", "position", "--by", "clik"], "Did you mean 'click'?"),
         (["--position", "position", "--examination", "1,high"], "is not a list of numbers"),
         (["--position", "position", "--k", "0"], "--k"),
+        (["--position", "position", "--confidence", "1"], "--confidence must be between 0 and 1"),
         (["--propensity", "position"], "several shown rows"),
     ],
 )

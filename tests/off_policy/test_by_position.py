@@ -155,6 +155,25 @@ def test_users_widen_the_interval_if_their_requests_are_alike() -> None:
     assert together.high - together.low > 1.5 * (alone.high - alone.low)
 
 
+def test_one_user_gives_no_number() -> None:
+    log = simulated(400)
+    found = estimate(log, user=np.full(len(log["request"]), 7))
+    assert isinstance(found, Refusal)
+    assert found.reason == "An interval needs 2 users or more, and the log holds 1."
+    assert found.overlap is not None
+    two = estimate(log, user=np.repeat(np.arange(400) % 2, 3))
+    assert isinstance(two, ValueEstimate)
+    assert two.low < two.value < two.high
+
+
+@pytest.mark.parametrize("n_places", [0, -1])
+def test_no_places_are_refused(n_places: int) -> None:
+    log = simulated(100)
+    columns = (log[name] for name in ("request", "position", "reward", "target_position"))
+    with pytest.raises(ValueError, match=f"`n_places` must be at least 1, got {n_places}"):
+        estimate_by_position(*columns, EXAMINATION, n_places=n_places)
+
+
 def test_columns_that_cannot_be_are_refused() -> None:
     log = simulated(10)
     with pytest.raises(ValueError, match="`position` must be at least 1"):

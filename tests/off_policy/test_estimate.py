@@ -186,6 +186,13 @@ def test_few_requests_give_no_number() -> None:
     assert "are needed" in refused(log, chance)
 
 
+def test_one_user_gives_no_number() -> None:
+    log, _, score = simulated(1_000)
+    alone = replace(log, user=np.zeros(len(log.request), dtype=int))
+    chance = softmax_chances(score, log.request, temperature=1.0)
+    assert "needs 2 users or more, and the log holds 1" in refused(alone, chance)
+
+
 def test_one_heavy_request_gives_no_number() -> None:
     found = refusal_of(overlap_of(np.append(np.ones(2_000), 240.0)), has_mean_one=False)
     assert found is not None

@@ -56,6 +56,10 @@ def test_what_could_not_be_written_is_refused_before_the_search(
 ) -> None:
     with pytest.raises(ConfigError, match=r"ends in \.onnx, got fusion\.json"):
         check_graph_path(Path("fusion.json"))
+    with pytest.raises(ConfigError, match="may be called 'fused'"):
+        check_graph_path(Path("fusion.onnx"), ["click", "fused"])
+    with pytest.raises(ConfigError, match="must be text without NUL"):
+        check_graph_path(Path("fusion.onnx"), ["click", "li\0ke"])
     monkeypatch.setattr(onnx_graph, "find_spec", lambda _: None)
     with pytest.raises(ConfigError, match="onnx, which is not installed"):
         check_graph_path(Path("fusion.onnx"))

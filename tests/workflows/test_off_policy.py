@@ -114,6 +114,43 @@ def test_fewer_places_bring_less_and_chances_of_a_look_can_be_given(
     assert second.overlap.effective_size > 0.8 * second.overlap.n_requests
 
 
+def test_places_without_a_chance_of_a_look_count_neither_for_the_log_nor_for_the_order(
+    trained: TrainedRun, fresh: tuple[pl.DataFrame, pl.DataFrame]
+) -> None:
+    wishes = {"position": "position", "rows": fresh[0].lazy(), "formulas": ("0 - position",)}
+    report = asked(trained, **wishes, examination=(1.0, 0.9, 0.8), n_places=5)
+    top = asked(trained, **wishes, examination=(1.0, 0.9, 0.8), n_places=3)
+    found = known(report.orders[0].answers["position"])
+    assert report.logged == pytest.approx(found.logged)
+    assert report.logged == pytest.approx(top.logged)
+    assert report.logged < fresh[0]["is_click"].sum() / (len(fresh[0]) / SIZE)
+
+
+def test_rows_without_a_top_place_are_counted_as_the_run_counts_its_log(
+    trained: TrainedRun, fresh: tuple[pl.DataFrame, pl.DataFrame], tmp_path: Path
+) -> None:
+    rows = fresh[0].filter(pl.col("position") > 0)
+    per_place = rows.group_by("position").agg(pl.col("is_click").sum()).sort("position")
+    second = per_place["is_click"][0] / rows["request_id"].n_unique()
+    wishes = {"position": "position", "rows": rows.lazy(), "examination": (1.0, 0.9)}
+    assert asked(trained, **wishes, n_places=1).logged == 0.0
+    assert asked(trained, **wishes, n_places=2).logged == pytest.approx(second)
+    alone = RunFolder(Path(shutil.copytree(trained.folder.path, tmp_path / "run")))
+    text = alone.config_path.read_text()
+    assert "log.parquet" in text
+    alone.config_path.write_text(text.replace("log.parquet", "gone.parquet"))
+    report = off_policy_run(alone, OffPolicyRequest(**wishes, n_places=1))
+    assert report.logged == pytest.approx(second)
+
+
+def test_a_task_and_a_formula_of_the_same_name_are_two_orders(trained: TrainedRun) -> None:
+    orders = {"by": ("like", "click"), "formulas": ("like", "like")}
+    report = asked(trained, position="position", examination=(1.0,), **orders)
+    found = {one.name: one.formula for one in report.orders}
+    assert found == {"like": "click * like", "click": "click", "formula like": "like"}
+    assert len(report.orders) == len(found)
+
+
 def test_the_value_of_a_choice_holds_the_truth_by_every_estimator(
     trained: TrainedRun, fresh: tuple[pl.DataFrame, pl.DataFrame]
 ) -> None:
@@ -194,11 +231,15 @@ def test_scores_are_calibrated_if_the_run_is(trained: TrainedRun, tmp_path: Path
         ({"propensity": "hour", "n_places": 3}, "--k does not go with --propensity"),
         ({"propensity": "hour", "examination": (1.0,)}, "--examination does not go"),
         ({"propensity": "hour", "temperature": 0.0}, "--temperature must be above 0"),
-        ({"position": "position", "confidence": 1.0}, "--confidence must be between"),
+        ({"position": "position", "n_places": 0}, "--k must be at least 1, got 0"),
         ({"position": "position", "examination": (0.0, 1.0)}, "--examination must hold chances"),
         ({"position": "position", "reward": "clik"}, "--reward must name a task, got 'clik'"),
         ({"position": "position", "by": ("lke",)}, "--by must name a task, got 'lke'"),
         ({"position": "position", "reward": "click", "value": "like=1"}, "both given"),
+        (
+            {"position": "position", "examination": (1.0,), "examination_from": "click"},
+            "--examination and --examination-from are both given",
+        ),
         ({"position": "position", "formulas": ("click^$w",)}, "must not have free weights"),
         ({"position": "position", "formulas": ("is_click",)}, "no column 'is_click'"),
         ({"position": "position", "reward": "watch"}, "labels of 0 and 1 only, not by watch"),
@@ -226,6 +267,13 @@ def test_columns_that_hold_something_else_are_refused(
 ) -> None:
     with pytest.raises(DataError, match=problem):
         asked(trained, **wishes)
+
+
+def test_a_confidence_that_is_no_share_is_refused_before_any_row_is_scored(
+    trained: TrainedRun,
+) -> None:
+    with pytest.raises(ValueError, match="`confidence` must be between 0 and 1, got 1"):
+        asked(trained, position="nowhere", confidence=1.0)
 
 
 def test_an_impossible_propensity_is_refused(

@@ -8,6 +8,8 @@ import pytest
 
 from paretorank.foundation.errors import RunError
 from paretorank.foundation.progress import Progress
+from paretorank.workflows.calibrate import calibrate_run
+from paretorank.workflows.calibration_fit import CalibrationWish
 from paretorank.workflows.compare import TWINS, CompareRequest, compare_runs
 from paretorank.workflows.evaluate import evaluate_run
 from paretorank.workflows.run_folder import RunFolder
@@ -73,6 +75,30 @@ def test_a_run_is_compared_with_its_twins_side_by_side(run: RunFolder) -> None:
         assert main.baseline == pytest.approx(alone.value(task, main.metric), rel=1e-12)
         assert (main.is_guarded, main.is_missing) == (True, False)
     assert len(result.mean_gain("run").tasks) == len(TASKS)
+
+
+def test_twins_without_the_keep_rates_of_their_run_are_refused_before_they_are_trained(
+    trained: TrainedRun, tmp_path: Path
+) -> None:
+    copy = RunFolder(Path(shutil.copytree(trained.folder.path, tmp_path / "copy")))
+    calibrate_run(copy, CalibrationWish(method="identity", keep_rates={"click": 0.5}))
+    with pytest.raises(RunError, match="copy and twins were calibrated with different") as no:
+        compare_runs([copy], QUICK, twins=True)
+    assert f"Calibrate {twin_path(copy, 'click')} as {copy.path} was" in no.value.hint
+    assert "--twins --raw" in no.value.hint
+    assert not (copy.path / "twins").exists()
+
+
+def test_twins_with_the_keep_rates_of_their_run_are_compared_with(
+    run: RunFolder, tmp_path: Path
+) -> None:
+    train_twins(run)
+    copy = RunFolder(Path(shutil.copytree(run.path, tmp_path / "copy")))
+    wish = CalibrationWish(method="identity", keep_rates={"click": 0.5})
+    calibrate_run(copy, wish)
+    calibrate_run(RunFolder(twin_path(copy, "click")), wish)
+    result = compare_runs([copy], QUICK, twins=True)
+    assert (result.baseline, result.calibrated) == (TWINS, ("copy",))
 
 
 def test_a_twin_of_another_configuration_is_trained_anew(run: RunFolder, tmp_path: Path) -> None:

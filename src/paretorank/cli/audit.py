@@ -5,9 +5,7 @@ from typing import Annotated
 
 from typer import Argument, Exit, Option
 
-from paretorank.cli.console import echo, echo_item, echo_json
-
-GATE_FAILED = 3
+from paretorank.cli.console import GATE_FAILED, echo, echo_item, echo_json
 
 
 def audit(

@@ -7,12 +7,9 @@ from typing import Annotated, Literal
 from typer import Argument, Exit, Option
 
 from paretorank.cli.comparison_table import echo_comparison
-from paretorank.cli.console import echo_json, note, progress_bars
+from paretorank.cli.console import GATE_FAILED, echo_json, note, progress_bars
 from paretorank.cli.names import check_metrics, task_kinds
 from paretorank.cli.options import AsJson, Confidence, NewRows, RawScores, Split
-from paretorank.foundation.errors import ConfigError
-
-GATE_FAILED = 3
 
 Guards = Annotated[
     list[str],
@@ -62,7 +59,6 @@ def compare(
     from paretorank.workflows.preference_notes import preference_notes
     from paretorank.workflows.run_folder import RunFolder
 
-    _refuse_no_share(confidence)
     request = CompareRequest(
         None if data is None else as_frame(data),
         split,
@@ -87,10 +83,3 @@ def compare(
         echo_comparison(result)
     if not result.passed:
         raise Exit(GATE_FAILED)
-
-
-def _refuse_no_share(confidence: float) -> None:
-    if not 0.0 < confidence < 1.0:
-        raise ConfigError(
-            f"--confidence must be between 0 and 1, got {confidence}.", hint="0.95 is usual."
-        )

@@ -27,6 +27,8 @@ from paretorank.foundation import progress as events
 from paretorank.foundation.errors import ParetorankError
 from paretorank.foundation.files import finite
 
+GATE_FAILED = 3
+"""Exit code of a command that worked, and whose answer is no."""
 _LONGEST_WHOLE, _ROOMY_WIDTH = 32, 80
 _FILE_WIDTH = 200  # columns of a table that goes into a file or a pipe
 

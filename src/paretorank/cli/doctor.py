@@ -5,9 +5,7 @@ from typing import Annotated
 
 from typer import Exit, Option
 
-from paretorank.cli.console import echo_json, echo_table
-
-GATE_FAILED = 3
+from paretorank.cli.console import GATE_FAILED, echo_json, echo_table
 
 
 def doctor(

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from typer import Exit
 
 from paretorank.cli import fusion_options as options
-from paretorank.cli.console import echo_json, note, progress_bars
+from paretorank.cli.console import GATE_FAILED, echo_json, note, progress_bars
 from paretorank.cli.fusion_table import echo_fusion
 from paretorank.cli.names import task_kinds
 from paretorank.cli.options import AsJson, Preference, RunPath, numbers
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from paretorank.workflows.fusion_request import FuseRequest
     from paretorank.workflows.fusion_result import Fusion
 
-GATE_FAILED = 3
 INTERRUPTED = 130  # what a shell makes of Ctrl-C
 
 
@@ -48,9 +47,8 @@ def fuse(
     from paretorank.workflows.fusion_request import FuseRequest, parse_wishes
 
     if onnx is not None:
-        from paretorank.workflows.fusion_graph import check_graph_path
-
-        check_graph_path(onnx)
+        written = {"--formula": formula, "--baseline": baseline}
+        _check_graph(onnx, run, written, baseline_column)
     request = FuseRequest(
         maximise=tuple(maximise),
         at_least=tuple(at_least or ()),
@@ -79,6 +77,17 @@ def fuse(
         echo_fusion(str(run), found)
     if found.missed:
         raise Exit(GATE_FAILED)
+
+
+def _check_graph(onnx: Path, run: Path, written: dict[str, str | None], column: str | None) -> None:
+    """Refuse what no graph may read; any task alone may win, and so may today's formula."""
+    from paretorank.fusion import parse_formula
+    from paretorank.workflows.fusion_graph import check_graph_path
+
+    read = [*task_kinds([run]), *filter(None, [column])]
+    for place, text in written.items():
+        read += parse_formula(text, place=place).columns if text is not None else ()
+    check_graph_path(onnx, read)
 
 
 def _searched(run: Path, request: "FuseRequest", out: Path | None) -> "Fusion":

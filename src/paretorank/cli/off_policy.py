@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from typer import Exit
 
 from paretorank.cli import off_policy_options as options
-from paretorank.cli.console import echo_json, progress_bars
+from paretorank.cli.console import GATE_FAILED, echo_json, progress_bars
 from paretorank.cli.names import check_tasks, task_kinds
 from paretorank.cli.off_policy_table import echo_off_policy
 from paretorank.cli.options import AsJson, Confidence, NewRows, RawScores, RunPath, Split
@@ -15,8 +15,6 @@ from paretorank.foundation.errors import ConfigError
 if TYPE_CHECKING:
     from paretorank.workflows.off_policy import OffPolicyReport
     from paretorank.workflows.off_policy_request import OffPolicyRequest
-
-GATE_FAILED = 3
 
 
 def off_policy(

@@ -7,6 +7,15 @@ from typer import Argument, Option
 
 from paretorank.foundation.errors import ConfigError
 
+
+def _share_of_intervals(confidence: float) -> float:
+    if not 0.0 < confidence < 1.0:
+        raise ConfigError(
+            f"--confidence must be between 0 and 1, got {confidence}.", hint="0.95 is usual."
+        )
+    return confidence
+
+
 ConfigPath = Annotated[Path, Argument(help="TOML file that describes the run.", metavar="CONFIG")]
 RunPath = Annotated[Path, Argument(help="Folder of a finished run.", metavar="RUN")]
 AsJson = Annotated[bool, Option("--json", help="Print the result as JSON.")]
@@ -15,7 +24,9 @@ NewRows = Annotated[
     Path | None, Option(help="New rows with labels; the log's own split by default.")
 ]
 Split = Annotated[Literal["valid", "test"], Option(help="Which rows of the log.")]
-Confidence = Annotated[float, Option(help="Of the intervals, between 0 and 1.")]
+Confidence = Annotated[
+    float, Option(callback=_share_of_intervals, help="Of the intervals, between 0 and 1.")
+]
 RawScores = Annotated[
     bool, Option("--raw", help="Scores as models give them, also where a run is calibrated.")
 ]

@@ -9,7 +9,7 @@ becomes a file of a few kilobytes within milliseconds.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from importlib.util import find_spec
 from typing import Final, Literal
 
@@ -80,8 +80,17 @@ def _check_names(formula: Formula, *, by_request: bool) -> None:
             f"The formula of an ONNX graph must read a column, got {str(formula)!r}.",
             hint="Numbers alone give every row the same fused score.",
         )
+    check_column_names(formula.columns, by_request=by_request)
+
+
+def check_column_names(names: Iterable[str], *, by_request: bool = False) -> None:
+    """Stop at a column that a graph cannot have.
+
+    Raises:
+        ConfigError: the graph itself uses the name, or it is no text without NUL.
+    """
     reserved = (FUSED, REQUEST) if by_request else (FUSED,)
-    for name in formula.columns:
+    for name in names:
         if name in reserved:
             raise ConfigError(
                 f"No column of an ONNX graph may be called {name!r}; the graph uses that name.",
@@ -90,5 +99,5 @@ def _check_names(formula: Formula, *, by_request: bool) -> None:
         if "\0" in name or name.encode(errors="replace").decode() != name:
             raise ConfigError(
                 f"The name of an ONNX graph's column must be text without NUL, got {name!r}.",
-                hint="Rename the column.",
+                hint="Rename the task or the column.",
             )

@@ -55,14 +55,13 @@ def estimate_by_position(
         confidence: share of logs whose interval should hold the true value.
 
     Raises:
-        ValueError: columns differ in length, or a position is below 1.
+        ValueError: columns differ in length, or a position or `n_places` is below 1.
     """
     check_confidence(confidence)
+    _refuse_no_place(position, target_position, n_places)
     n_places = len(examination) if n_places is None else min(n_places, len(examination))
     columns = {"position": position, "reward": reward, "target_position": target_position}
     check_lengths(len(request), columns)
-    if (position < 1).any() or (target_position < 1).any():
-        raise ValueError("`position` must be at least 1.")
     logged = _examined(position, examination)
     wanted = _examined(target_position, examination[:n_places])
     codes, place = np.unique(request, return_inverse=True)
@@ -137,6 +136,17 @@ def estimate_examination(
         examined = np.bincount(where, weights=looked) / np.bincount(where, weights=shown)
         liked = np.bincount(who, weights=fond) / np.bincount(who, weights=shown)
     return examined / examined.max()
+
+
+def _refuse_no_place(
+    position: Int[np.ndarray, " N"],
+    target_position: Int[np.ndarray, " M"],
+    n_places: int | None,
+) -> None:
+    if n_places is not None and n_places < 1:
+        raise ValueError(f"`n_places` must be at least 1, got {n_places}.")
+    if (position < 1).any() or (target_position < 1).any():
+        raise ValueError("`position` must be at least 1.")
 
 
 def _unseen(unknown: Bool[np.ndarray, " N"]) -> Refusal:

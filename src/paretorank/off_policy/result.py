@@ -16,6 +16,8 @@ LARGEST_SHARE: Final = 0.1
 """Share of all weight that one shown row may carry."""
 SUPPORT_GAP: Final = 0.05
 """Share of the target's choices that the log may be unable to show."""
+LEAST_CLUSTERS: Final = 2
+"""Users, or requests where users are not known, whose spread makes an interval."""
 _DEVIATIONS: Final = 3.0
 """Standard errors of the mean weight beyond which it is not chance."""
 
@@ -89,8 +91,8 @@ def estimate_of(
     cluster: Int[np.ndarray, " G"],
     overlap: Overlap,
     confidence: float,
-) -> ValueEstimate:
-    """Return a value with its intervals.
+) -> ValueEstimate | Refusal:
+    """Return a value with its intervals, or a refusal if one cluster alone shows no spread.
 
     Args:
         estimator: its name.
@@ -101,6 +103,12 @@ def estimate_of(
         overlap: how much the log says.
         confidence: share of logs whose interval should hold the true value.
     """
+    n_clusters = len(np.unique(cluster))
+    if n_clusters < LEAST_CLUSTERS:
+        return Refusal(
+            f"An interval needs {LEAST_CLUSTERS} users or more, and the log holds {n_clusters}.",
+            overlap,
+        )
     gain = value - float(logged.mean())
     half = interval(influence, cluster, confidence)
     of_gain = interval(influence - (logged - logged.mean()), cluster, confidence)
@@ -150,12 +158,11 @@ def interval(
 ) -> float:
     """Return half the width of the interval of a mean, from each request's pull on it.
 
-    Requests of one cluster hang together; the law is normal (delta method).
+    Requests of one cluster hang together; the law is normal (delta method). A spread needs two
+    clusters.
     """
     pull = np.bincount(cluster, weights=influence)
     n_clusters = len(pull)
-    if n_clusters < 2:  # noqa: PLR2004 - a spread needs two
-        return float("nan")
     variance = float(np.square(pull).sum()) * n_clusters / (n_clusters - 1)
     quantile = NormalDist().inv_cdf(0.5 + 0.5 * confidence)
     return quantile * float(np.sqrt(variance)) / len(influence)

@@ -20,7 +20,12 @@ from paretorank.schema import SplitName
 from paretorank.workflows.calibrated import read_calibration, score_as_served
 from paretorank.workflows.run_folder import RunFolder, with_absolute_paths
 from paretorank.workflows.scored_log import ScoredLog
-from paretorank.workflows.train_twins import together, train_twins
+from paretorank.workflows.train_twins import (
+    together,
+    train_twins,
+    twin_calibrations,
+    twin_path,
+)
 
 TWINS: Final = "twins"
 """Name of the single-task twins put together."""
@@ -65,17 +70,18 @@ def compare_runs(
         )
     if request.rows is None:
         _refuse_other_logs(folders)
-    trained = train_twins(folders[0], listener=listener) if twins else {}
     named = _named(folders)
-    calibrated = () if request.is_raw else _calibrated(named, trained)
+    alone = twin_calibrations(folders[0]) if twins and not request.is_raw else {}
+    calibrated = () if request.is_raw else _calibrated(named, alone)  # before the long training
+    trained = train_twins(folders[0], listener=listener) if twins else {}
     logs = {name: _score(folder, request, listener) for name, folder in named.items()}
     of_twins = {task: _score(folder, request, listener) for task, folder in trained.items()}
     scored = {name: log.rows for name, log in logs.items()}
     if twins:
         first = next(iter(logs.values()))
-        alone = together(first, of_twins)
-        logs = {TWINS: replace(first, rows=alone), **logs}
-        scored = {TWINS: alone, **scored}
+        rows = together(first, of_twins)
+        logs = {TWINS: replace(first, rows=rows), **logs}
+        scored = {TWINS: rows, **scored}
     found = compare_rows(
         aligned({name: log.row for name, log in logs.items()}, scored, request),
         gate=request.gate,
@@ -86,7 +92,9 @@ def compare_runs(
     return replace(found, calibrated=calibrated)
 
 
-def _calibrated(named: Mapping[str, RunFolder], twins: Mapping[str, RunFolder]) -> tuple[str, ...]:
+def _calibrated(
+    named: Mapping[str, RunFolder], twins: Mapping[str, Calibration | None]
+) -> tuple[str, ...]:
     """Return whose scores are calibrated; the twins' are if those of all of them are.
 
     Raises:
@@ -97,18 +105,36 @@ def _calibrated(named: Mapping[str, RunFolder], twins: Mapping[str, RunFolder]) 
     rates = {name: _keep_rates(one) for name, one in found.items()}
     names = [name for name, one in found.items() if one is not None]
     if twins:
-        alone = [read_calibration(folder) for folder in twins.values()]
-        rates[TWINS] = frozenset().union(*map(_keep_rates, alone))
-        names = [TWINS, *names] if all(alone) else names
+        rates[TWINS] = frozenset().union(*map(_keep_rates, twins.values()))
+        names = [TWINS, *names] if all(twins.values()) else names
     first, known = next(iter(rates.items()))
     for name, other in rates.items():
         if other != known:
+            alike = "Calibrate them alike"
+            if name == TWINS:
+                alike = _how_twins_become_alike(named[first], known, twins)
             raise RunError(
                 f"{first} and {name} were calibrated with different keep rates, so that the same "
                 "row would have to count differently.",
-                hint="Calibrate them alike, or compare scores as the models give them: --raw.",
+                hint=f"{alike}, or compare scores as the models give them: --raw.",
             )
     return tuple(names)
+
+
+def _how_twins_become_alike(
+    folder: RunFolder,
+    known: frozenset[tuple[str, float]],
+    twins: Mapping[str, Calibration | None],
+) -> str:
+    other = [
+        str(twin_path(folder, task))
+        for task, twin in twins.items()
+        if _keep_rates(twin) != {rate for rate in known if rate[0] == task}
+    ]
+    return (
+        f"Calibrate {', '.join(other)} as {folder.path} was (twins that are not there yet are "
+        "trained by --twins --raw)"
+    )
 
 
 def _keep_rates(calibration: Calibration | None) -> frozenset[tuple[str, float]]:

@@ -1,23 +1,29 @@
 """The formula that a search has found as an ONNX file."""
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.files import atomic_path
-from paretorank.fusion.onnx_graph import formula_graph, require_onnx
+from paretorank.fusion.onnx_graph import check_column_names, formula_graph, require_onnx
 from paretorank.workflows.fusion_result import RESULT_FILE, read_fusion
 from paretorank.workflows.run_folder import RunFolder
 
 _SUFFIX: Final = ".onnx"
 
 
-def check_graph_path(path: Path) -> None:
+def check_graph_path(path: Path, columns: Iterable[str] = ()) -> None:
     """Stop before a long search whose formula could not be written.
 
+    Args:
+        path: of the file.
+        columns: what the formula may read.
+
     Raises:
-        ConfigError: onnx is not installed, or the name of the file does not say what it is.
+        ConfigError: onnx is not installed, the name of the file does not say what it is, or a
+            column has a name that a graph cannot have.
     """
     if path.suffix != _SUFFIX:
         raise ConfigError(
@@ -25,6 +31,7 @@ def check_graph_path(path: Path) -> None:
             hint="For instance: --onnx fusion.onnx.",
         )
     require_onnx()
+    check_column_names(columns)
 
 
 def write_fusion_graph(folder: RunFolder, path: Path, *, searched_in: Path | None = None) -> None:

@@ -172,7 +172,14 @@ def _first_place(folder: RunFolder, config: RunConfig, request: OffPolicyRequest
     if request.position is None:
         return 1
     wanted = ingest_request(config, request.rows, split_from=folder.split_from)
-    return first_place(prepare_frame(wanted, with_split=request.rows is None), request.position)
+    first = first_place(prepare_frame(wanted, with_split=False), request.position)
+    if request.rows is None or first == 0:
+        return first
+    try:  # new rows may hold no top place; what the model has learnt from says how it is called
+        learnt = ingest_request(config, split_from=folder.split_from)
+        return first_place(prepare_frame(learnt, with_split=False), request.position)
+    except DataError:  # that log is gone, or has no such column
+        return first
 
 
 def _fixed_position(position: str | None, folder: RunFolder, first: int) -> dict[str, float]:
@@ -204,7 +211,9 @@ def _by_position(case: _Case) -> OffPolicyReport:
     _refuse_nothing(kept, case.question.reward)
     place = places_of(case.columns[str(request.position)], case.first)
     lists = LoggedLists(rows.request[kept], place[kept], case.reward[kept], rows.cluster[kept])
-    looks = _looks(case)
+    looks, n_places = _looks(case), request.n_places
+    if not isinstance(looks, Refusal):
+        n_places = min(n_places or len(looks), len(looks))
 
     def answers(formula: Formula) -> dict[str, Answer]:
         if isinstance(looks, Refusal):
@@ -216,12 +225,12 @@ def _by_position(case: _Case) -> OffPolicyReport:
             lists.reordered(rows.fused(formula)()[kept]),
             looks,
             user=lists.user,
-            n_places=request.n_places,
+            n_places=n_places,
             confidence=request.confidence,
         )
         return {"position": found}
 
-    report = _report(case, answers, lists.total(request.n_places), kept)
+    report = _report(case, answers, lists.total(n_places), kept)
     if isinstance(looks, Refusal):
         return report
     notes = report.notes if request.examination else (*report.notes, _FITTED)

@@ -1,7 +1,7 @@
 """What is asked about other rankings, and of which kind the log is."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from paretorank.evaluation import VALUE
 from paretorank.foundation.errors import ConfigError
 from paretorank.foundation.suggestions import did_you_mean
 from paretorank.fusion import Formula, parse_formula
+from paretorank.off_policy.result import check_confidence
 from paretorank.schema import SplitName
 from paretorank.workflows.calibrated import calibration_digest, weights_digest
 from paretorank.workflows.fusion_formulas import alone_formula
@@ -85,6 +86,7 @@ def refuse_contradictions(request: OffPolicyRequest) -> None:
 
     Raises:
         ConfigError: an option is missing, out of range, or does not go with another.
+        ValueError: the confidence is not between 0 and 1.
     """
     if (request.position is None) == (request.propensity is None):
         raise ConfigError(
@@ -110,20 +112,26 @@ def refuse_contradictions(request: OffPolicyRequest) -> None:
             )
     if request.reward is not None and request.value is not None:
         raise ConfigError("--reward and --value are both given.", hint="Give one of them.")
+    if request.examination and request.examination_from is not None:
+        raise ConfigError(
+            "--examination and --examination-from are both given.",
+            hint="Give the chances that places are looked at, or the task to fit them to.",
+        )
     _refuse_out_of_range(request)
 
 
 def _refuse_out_of_range(request: OffPolicyRequest) -> None:
+    check_confidence(request.confidence)
     temperature = request.temperature
     if temperature is not None and not (temperature > 0.0 and math.isfinite(temperature)):
         raise ConfigError(
             f"--temperature must be above 0, got {temperature}.",
             hint="Leave it out for a ranking that shows the highest score.",
         )
-    if not 0.0 < request.confidence < 1.0:
+    if request.n_places is not None and request.n_places < 1:
         raise ConfigError(
-            f"--confidence must be between 0 and 1, got {request.confidence}.",
-            hint="0.95 is usual.",
+            f"--k must be at least 1, got {request.n_places}.",
+            hint="Leave it out to count all places.",
         )
     chances = request.examination
     if chances and not (all(0.0 <= chance <= 1.0 for chance in chances) and chances[0] > 0.0):
@@ -179,20 +187,25 @@ def _orders(
     request: OffPolicyRequest, folder: RunFolder, config: RunConfig, known: Sequence[str]
 ) -> dict[str, Formula]:
     found = {name: alone_formula(name, config) for name in request.by}
-    for text in request.formulas:
+    for text in dict.fromkeys(request.formulas):
         formula = parse_formula(text, columns=known, place="--formula")
         if formula.weights:
             raise ConfigError(
                 f"--formula {text}: it must not have free weights, got ${formula.weights[0]}.",
                 hint="Write numbers; `fuse` searches them.",
             )
-        found[text] = formula
+        found[_unused(text, found)] = formula
     if request.fused:
         fusion = read_fusion(folder.fusion_path)
         digest = "" if request.is_raw else calibration_digest(folder)
         fusion.check(digest, weights_digest(folder), folder.fusion_path)
-        found[FUSED] = fusion.formula
+        found[_unused(FUSED, found)] = fusion.formula
     if not found:
         first = request.reward or next(iter(config.tasks))
         found[first] = alone_formula(first, config)
     return found
+
+
+def _unused(name: str, found: Mapping[str, Formula]) -> str:
+    """Return a name that tells an order by a formula from one by a task of the same name."""
+    return name if name not in found else _unused(f"formula {name}", found)

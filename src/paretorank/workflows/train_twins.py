@@ -6,10 +6,12 @@ from urllib.parse import quote
 
 import numpy as np
 
+from paretorank.calibration import Calibration
 from paretorank.config import RunConfig, to_toml
 from paretorank.evaluation import ScoredRows
 from paretorank.foundation.errors import RunError
 from paretorank.foundation.progress import Listener, Progress, silent
+from paretorank.workflows.calibrated import read_calibration
 from paretorank.workflows.ingest import Prepared, prepare
 from paretorank.workflows.run_folder import RunFolder, with_absolute_paths
 from paretorank.workflows.scored_log import ScoredLog, refuse_another_log
@@ -42,6 +44,20 @@ def train_twins(folder: RunFolder, *, listener: Listener = silent) -> dict[str, 
     if waiting:
         listener(Progress("twins", len(waiting), len(waiting), "twins"))
     return twins
+
+
+def twin_calibrations(folder: RunFolder) -> dict[str, Calibration | None]:
+    """Return the calibration of every task's twin; None also where it has yet to be trained.
+
+    Raises:
+        RunError: a calibration is damaged, or the run has no configuration.
+    """
+    config = folder.read_config()
+    twins = {task: RunFolder(twin_path(folder, task)) for task in config.tasks}
+    return {
+        task: read_calibration(twin) if _is_finished(twin, folder, config, task) else None
+        for task, twin in twins.items()
+    }
 
 
 def twin_path(folder: RunFolder, task: str) -> Path:
