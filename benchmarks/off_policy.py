@@ -152,10 +152,10 @@ def lists(n_requests: int, seed: int) -> dict[str, Answer | float]:
     return found
 
 
-def true_lists() -> float:
-    """Return the true number of clicks per list in the other order."""
+def true_lists(order: str = "target_position") -> float:
+    """Return the true number of clicks per list, with places from one of the columns."""
     rows = draw_lists(N_TRUTH // 4, np.random.default_rng(21))
-    clicks = APPEAL[rows["item"]] * EXAMINATION[rows["target_position"] - 1]
+    clicks = APPEAL[rows["item"]] * EXAMINATION[rows[order] - 1]
     return float(clicks.sum() / (N_TRUTH // 4))
 
 
@@ -202,8 +202,10 @@ def true_feed(data: FeedData) -> float:
     return float(clicks.sum() / (len(data.log) // size))
 
 
-def report(name: str, answers: list[Answer | float], truth: float) -> None:
-    """Print how far the answers are from the truth."""
+def report(
+    name: str, answers: list[Answer | float], truth: float, *, shown: float | None = None
+) -> None:
+    """Print how far the answers are from the truth; `shown` is that of the order in the log."""
     refused = sum(isinstance(answer, Refusal) for answer in answers)
     if refused == len(answers):
         print(f"{name:34} {refused} of {len(answers)} refused: {answers[0].reason}")
@@ -219,6 +221,10 @@ def report(name: str, answers: list[Answer | float], truth: float) -> None:
         size = np.mean([answer.overlap.effective_size for answer in known])
         line += f"  coverage {held:.2f}  half width {width:.4f}  effective {size:,.0f}"
         line += f"  refused {refused}"
+    if known and shown is not None:
+        gain = truth - shown
+        held = np.mean([answer.gain_low <= gain <= answer.gain_high for answer in known])
+        line += f"  gain {gain:+.4f}, coverage {held:.2f}"
     print(line)
 
 
@@ -243,14 +249,15 @@ def main() -> None:
             report(name, [run[name] for run in runs], truths[name.split(",")[0]])
     print(f"{given.requests:,} lists of {N_SHOWN}, {given.simulations} logs")
     of_lists = [lists(given.requests, seed) for seed in seeds]
-    truth = true_lists()
+    truth, shown = true_lists(), true_lists("position")
     for name in of_lists[0]:
-        report(name, [run[name] for run in of_lists], truth)
+        report(name, [run[name] for run in of_lists], truth, shown=shown)
     print(f"{given.requests:,} requests of the feed, {given.simulations} logs")
     data = simulate_feed(FEED)
     of_feed = [feed_lists(seed, data, given.requests) for seed in seeds]
+    shown = float(data.truth["p_click"].mean()) * data.config.request_size
     for name in of_feed[0]:
-        report(name, [run[name] for run in of_feed], true_feed(data))
+        report(name, [run[name] for run in of_feed], true_feed(data), shown=shown)
 
 
 if __name__ == "__main__":

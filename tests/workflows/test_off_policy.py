@@ -97,7 +97,10 @@ def test_the_logs_own_order_has_its_own_value(
     found = known(report.orders[0].answers["position"])
     assert found.value == pytest.approx(report.logged)
     assert found.gain == pytest.approx(0.0, abs=1e-12)
-    assert found.gain_high == pytest.approx(0.0, abs=1e-12)
+    assert (found.gain_low, found.gain_high) == (None, None)  # as looks are fitted
+    given = asked(trained, **wishes, n_places=3, examination=(1.0, 0.8, 0.6))
+    surely = known(given.orders[0].answers["position"])
+    assert (surely.gain_low, surely.gain_high) == pytest.approx((0.0, 0.0), abs=1e-12)
 
 
 def test_fewer_places_bring_less_and_chances_of_a_look_can_be_given(

@@ -51,7 +51,9 @@ def _value(order: str, estimator: str, found: "ValueEstimate") -> list[str]:
         number(found.value),
         f"{number(found.low)} to {number(found.high)}",
         f"{found.gain:+.4f}",
-        f"{found.gain_low:+.4f} to {found.gain_high:+.4f}",
+        "-"
+        if found.gain_low is None or found.gain_high is None
+        else f"{found.gain_low:+.4f} to {found.gain_high:+.4f}",
     ]
 
 

@@ -3,7 +3,7 @@
 Shapes: N shown rows, G requests.
 """
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from statistics import NormalDist
 from typing import Any, Final
 
@@ -56,14 +56,19 @@ class ValueEstimate:
     overlap: Overlap
     gain: float
     """How much more that is than what the log brought."""
-    gain_low: float
-    gain_high: float
-    """Its interval: request by request, what both have in common drops out."""
+    gain_low: float | None
+    gain_high: float | None
+    """Its interval: request by request, what both have in common drops out. None where the value
+    rests on something fitted, whose error does not drop out."""
 
     @property
     def logged(self) -> float:
         """Mean reward per request of what the log showed."""
         return self.value - self.gain
+
+    def without_gain_interval(self) -> "ValueEstimate":
+        """Return the same, with a gain that has no interval."""
+        return replace(self, gain_low=None, gain_high=None)
 
     def to_json(self) -> dict[str, Any]:
         """Return everything as plain values."""

@@ -51,7 +51,9 @@ from paretorank.workflows.run_folder import RunFolder
 
 Answer = ValueEstimate | Refusal
 _FITTED: Final = (
-    "chances of a look are fitted, and intervals take them as known; --examination gives known ones"
+    "chances of a look are fitted, and intervals take them as known; where the log shows rows "
+    "higher to those who like them, the fit is wrong by more than a gain may be, so gains have no "
+    "interval; --examination gives known chances"
 )
 
 
@@ -228,6 +230,8 @@ def _by_position(case: _Case) -> OffPolicyReport:
             n_places=n_places,
             confidence=request.confidence,
         )
+        if isinstance(found, ValueEstimate) and not request.examination:
+            found = found.without_gain_interval()
         return {"position": found}
 
     report = _report(case, answers, lists.total(n_places), kept)
