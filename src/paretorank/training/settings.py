@@ -44,7 +44,7 @@ class TrainingConfig(Section):
     precision: Literal["float32", "bfloat16"] = "float32"
     """Of the network's products in training. With bfloat16, weights, losses, optimizers and
     balancers stay in float32; no scaling of losses is needed. It pays on accelerators that have it;
-    on most CPUs it is slower."""
+    a CPU without it takes many times as long."""
     epochs: PositiveInt = 2
     """Passes over the training rows; production logs are usually passed once or twice."""
     learning_rate: PositiveFloat = 1e-3
