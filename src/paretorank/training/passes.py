@@ -119,13 +119,12 @@ class MicroBatches(Passes):
             found = [self._run(at, with_cut=False) for at in range(len(self._parts))]
         pairs = zip(found, self._parts, strict=True)
         mass = torch.stack([_mass(result, part) for result, part in pairs])
-        total = mass.sum(dim=0)
         self._shares = _shares(mass)
         penalties = [each.rows.penalties for each in found if each.rows.penalties is not None]
         masses = [each.masses for each in penalties]
         self._penalty_shares = _shares(torch.stack(masses)) if masses else None
         contributions = [self._contribution(at, result) for at, result in enumerate(found)]
-        self.present = total > 0
+        self.present = (mass > 0).any(dim=0)
         self.losses = torch.stack(contributions).sum(dim=0).where(self.present, torch.nan)
         self.outputs = torch.cat([result.outputs for result in found])
 
